@@ -1,0 +1,102 @@
+/**
+ * Every error this package raises, as data: a stable code, what it means, what to do.
+ * README.md repeats the table; a test holds the two equal.
+ */
+export const ERROR_CODES = {
+  ERR_SUPERVISOR_OPTION: "An option has a value that cannot work. The message names it.",
+  ERR_SUPERVISOR_NOT_PRIMARY: "A primary-side call was made in a worker process.",
+  ERR_SUPERVISOR_NOT_WORKER: "setupWorker() was called in a process that is not a cluster worker.",
+  ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
+  ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",
+  ERR_SUPERVISOR_SERIALIZATION: "Workers were forked before the supervisor could set up IPC.",
+  ERR_SUPERVISOR_STATE: "The manager was asked for something its state does not allow.",
+  ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",
+  ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
+  ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+} as const;
+
+export type SupervisorErrorCode = keyof typeof ERROR_CODES;
+
+/** Base class: `instanceof SupervisorError` catches whatever this package throws. */
+export class SupervisorError extends Error {
+  readonly code: SupervisorErrorCode;
+
+  constructor(code: SupervisorErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** An option that cannot work; says which one, what it was, and what would do. */
+export class OptionError extends SupervisorError {
+  readonly option: string;
+  readonly value: unknown;
+
+  constructor(option: string, value: unknown, expected: string) {
+    super(
+      "ERR_SUPERVISOR_OPTION",
+      `Option "${option}" must be ${expected}, but it is ${describe(value)}.`,
+    );
+    this.option = option;
+    this.value = value;
+  }
+}
+
+/** How a worker process ended. */
+export interface WorkerExit {
+  pid: number | undefined;
+  /** Exit code; `null` when a signal ended it. */
+  exitCode: number | null;
+  /** Name of the signal that ended it, or `null`. */
+  signal: string | null;
+  /** The last lines that it wrote to stderr (at most 20). */
+  stderr: string;
+}
+
+/** A worker that failed before it was ever ready. */
+export class WorkerBootError extends SupervisorError {
+  readonly exit: WorkerExit;
+
+  constructor(exit: WorkerExit, why: string) {
+    super(
+      "ERR_SUPERVISOR_BOOT",
+      `Worker ${exit.pid ?? "(no process)"} ${why}.${quoteStderr(exit.stderr)}`,
+    );
+    this.exit = exit;
+  }
+}
+
+/** Workers die faster than they are worth restarting. */
+export class RestartLimitError extends SupervisorError {
+  readonly exits: readonly WorkerExit[];
+
+  constructor(limit: number, duration: number, exits: readonly WorkerExit[]) {
+    const last = exits.at(-1);
+    const ending = last
+      ? ` The last one, worker ${last.pid ?? "?"}, ${describeExit(last)}.${quoteStderr(last.stderr)}`
+      : "";
+    super(
+      "ERR_SUPERVISOR_RESTART_LIMIT",
+      `Giving up: more than ${limit} workers died within ${duration} ms.${ending}`,
+    );
+    this.exits = exits;
+  }
+}
+
+export function describeExit(exit: Pick<WorkerExit, "exitCode" | "signal">): string {
+  return exit.signal ? `was ended by ${exit.signal}` : `exited with code ${exit.exitCode}`;
+}
+
+function quoteStderr(stderr: string): string {
+  return stderr ? ` Its last lines on stderr:\n${stderr.replace(/^/gm, "  | ")}` : "";
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value) ? "an array" : "an object";
+  }
+  return String(value);
+}

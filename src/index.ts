@@ -1,0 +1,20 @@
+export {
+  ERROR_CODES,
+  OptionError,
+  RestartLimitError,
+  SupervisorError,
+  type SupervisorErrorCode,
+  WorkerBootError,
+  type WorkerExit,
+} from "./errors.js";
+export type { ClusterManagerOptions, Logger, StickyOptions } from "./options.js";
+export type { LoadBalancingMethod } from "./policy/balance.js";
+export {
+  ClusterManager,
+  type ClusterManagerEvents,
+  type ClusterStatus,
+  type ManagerPhase,
+  type WorkerStatus,
+} from "./primary/cluster-manager.js";
+export { setupStickyMaster } from "./primary/sticky-balancer.js";
+export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

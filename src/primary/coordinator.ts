@@ -1,0 +1,126 @@
+import cluster from "node:cluster";
+import { SupervisorError } from "../errors.js";
+import type { Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import { startAdapterRelay } from "./adapter-relay.js";
+import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
+import { OwnerDirectory } from "./owner-directory.js";
+import { SessionTable } from "./session-table.js";
+import type { WorkerHandle } from "./worker-handle.js";
+import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
+
+/**
+ * What the primary knows of its workers' sessions, and its side of the conversation with them.
+ * One per process; the manager and every sticky balancer share it.
+ */
+export class Coordinator {
+  readonly registry: WorkerRegistry;
+  readonly sessions = new SessionTable<WorkerHandle>();
+  readonly #directory: OwnerDirectory;
+  /** Made for the first worker that asks. */
+  #gatewayDir: string | undefined;
+  /** Told to the workers; they have to set up the same side of it. */
+  routing: Routing = "direct";
+
+  constructor(registry: WorkerRegistry) {
+    this.registry = registry;
+    this.#directory = new OwnerDirectory(this.sessions, () => this.#members());
+    startAdapterRelay(registry);
+    registry.on("message", (handle, message) => this.#onMessage(handle, message));
+    registry.on("gone", (handle) => this.#onGone(handle));
+    registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+  }
+
+  /** Leaves nothing behind; for when no worker is left. */
+  removeFiles(): void {
+    if (this.#gatewayDir !== undefined) removeGatewayDir(this.#gatewayDir);
+    this.#gatewayDir = undefined;
+  }
+
+  /** Workers that take part: those that run our setupWorker() and can be reached. */
+  *#members(): Iterable<WorkerHandle> {
+    for (const handle of this.registry.all)
+      if (handle.isOurs && handle.state !== "dead") yield handle;
+  }
+
+  #onMessage(handle: WorkerHandle, message: ToPrimary): void {
+    switch (message.type) {
+      case "supervisor:hello":
+        this.#gatewayDir ??= createGatewayDir();
+        handle.send({
+          type: "supervisor:welcome",
+          routing: this.routing,
+          gatewayDir: this.#gatewayDir,
+        });
+        break;
+      case "supervisor:sessions":
+        this.#onSessions(handle, message);
+        break;
+      case "supervisor:whois":
+        this.#answer(handle, message.id, message.sid);
+        break;
+      case "sticky:connection":
+        this.sessions.open(message.data, handle);
+        handle.reservations.release();
+        break;
+      case "sticky:disconnection":
+        this.sessions.close(message.data, handle);
+        break;
+      case "supervisor:ready":
+        break; // the registry's business
+    }
+  }
+
+  #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
+    if (handle.state === "dead") return; // what it owned is gone already
+    for (const sid of notice.opened) this.sessions.open(sid, handle);
+    for (const sid of notice.closed) this.sessions.close(sid, handle);
+    handle.reservations.release(notice.opened.length + notice.refused);
+    if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
+  }
+
+  /** An empty sid asks for nobody: it only waits until everybody was heard. */
+  #answer(asker: WorkerHandle, id: number, sid: string): void {
+    const reply = (owner: WorkerHandle | undefined) =>
+      asker.send({
+        type: "supervisor:owner",
+        id,
+        gateway: owner === undefined || owner === asker ? null : owner.gateway,
+      });
+    if (sid === "") this.#directory.afterSync(() => reply(undefined));
+    else this.#directory.find(sid, reply);
+  }
+
+  #onGone(gone: WorkerHandle): void {
+    this.sessions.removeOwner(gone);
+    this.#directory.gone(gone);
+    if (gone.gateway === null) return;
+    const { gateway } = gone;
+    for (const handle of this.#members()) handle.send({ type: "supervisor:peer-gone", gateway });
+  }
+}
+
+let coordinator: Coordinator | undefined;
+
+/**
+ * The coordinator of this process.
+ *
+ * @throws SupervisorError `ERR_SUPERVISOR_NOT_PRIMARY` in a worker;
+ *   `ERR_SUPERVISOR_SERIALIZATION` when workers were forked before, with another serialization
+ */
+export function primaryCoordinator(): Coordinator {
+  if (coordinator !== undefined) return coordinator;
+  const registry = workerRegistry();
+  // Binary payloads and the bytes of a hand-off do not survive JSON.
+  if (cluster.settings.serialization !== "advanced") {
+    if ([...registry.all].length > 0) {
+      throw new SupervisorError(
+        "ERR_SUPERVISOR_SERIALIZATION",
+        "Call setupStickyMaster() (or make the ClusterManager) before the first cluster.fork(), " +
+          'or fork with cluster.setupPrimary({ serialization: "advanced" }).',
+      );
+    }
+    cluster.setupPrimary({ serialization: "advanced" });
+  }
+  coordinator = new Coordinator(registry);
+  return coordinator;
+}

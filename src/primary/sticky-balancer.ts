@@ -1,0 +1,154 @@
+import { createRequire } from "node:module";
+import type { Server, Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { OptionError } from "../errors.js";
+import {
+  type ResolvedStickyOptions,
+  resolveStickyOptions,
+  type StickyOptions,
+} from "../options.js";
+import { pickWorker } from "../policy/balance.js";
+import { readSessionQuery } from "../policy/request-line.js";
+import { type Coordinator, primaryCoordinator } from "./coordinator.js";
+import { probeForeignWorkers } from "./foreign-worker-probe.js";
+import { type Handoff, HandoffChannel } from "./handoff-channel.js";
+import { refuse } from "./refuse.js";
+import { canStopReads, stopReads } from "./stop-reads.js";
+import { UnroutedConnections } from "./unrouted-connections.js";
+import { asCandidate, type WorkerHandle } from "./worker-handle.js";
+
+/**
+ * Gives the connections of one listening server to the workers.
+ *
+ * It has no list of workers but the registry's ready ones and the session table's owners, so it
+ * cannot route to any other.
+ */
+class StickyBalancer {
+  readonly #coordinator: Coordinator;
+  readonly #options: ResolvedStickyOptions;
+  readonly #channels = new Map<WorkerHandle, HandoffChannel>();
+  #picks = 0;
+
+  constructor(coordinator: Coordinator, options: ResolvedStickyOptions) {
+    this.#coordinator = coordinator;
+    this.#options = options;
+    coordinator.registry.on("gone", (handle) => {
+      // First forget it, so that what it gives back cannot go to it again.
+      const channel = this.#channels.get(handle);
+      this.#channels.delete(handle);
+      channel?.close();
+    });
+  }
+
+  /** For a server whose bytes we can read: the first request line decides. */
+  attachTo(server: Server): void {
+    const unrouted = new UnroutedConnections(this.#options, (socket, bytes, target) => {
+      if (!stopReads(socket)) return; // closed meanwhile
+      this.#route({ socket, bytes, ...readSessionQuery(target) });
+    });
+    takeConnections(server, (socket) => unrouted.add(socket));
+    server.once("close", () => unrouted.close());
+  }
+
+  /** For TLS, whose bytes mean nothing here: any worker will do, it forwards what is not its own. */
+  attachUntouched(server: Server): void {
+    // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
+    (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
+    takeConnections(server, (socket) => {
+      socket.on("error", () => socket.destroy());
+      this.#route({ socket, bytes: new Uint8Array(0), sid: undefined, opensSession: true });
+    });
+  }
+
+  #route(handoff: Handoff): void {
+    const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
+    const handle = owner || this.#pick(handoff.opensSession);
+    if (handle === undefined) {
+      refuse(handoff.socket, 503);
+      return;
+    }
+    this.#channelOf(handle).push(handoff);
+  }
+
+  #pick(opensSession: boolean): WorkerHandle | undefined {
+    const { registry, sessions } = this.#coordinator;
+    const { loadBalancingMethod } = this.#options;
+    const now = performance.now();
+    if (!opensSession) {
+      // The load of requests is unknown, and that of sessions says nothing about it: take turns.
+      const candidates = registry.ready.map((handle) => ({
+        handle,
+        load: 0,
+        lastPicked: handle.lastPicked.request,
+      }));
+      const method = loadBalancingMethod === "random" ? "random" : "round-robin";
+      const picked = pickWorker(candidates, method)?.handle;
+      if (picked !== undefined) picked.lastPicked.request = ++this.#picks;
+      return picked;
+    }
+    const candidates = registry.ready.map((item) => asCandidate(item, sessions.count(item), now));
+    const picked = pickWorker(candidates, loadBalancingMethod)?.handle;
+    if (picked === undefined) return undefined;
+    picked.lastPicked.session = ++this.#picks;
+    picked.reservations.add(now);
+    return picked;
+  }
+
+  #channelOf(handle: WorkerHandle): HandoffChannel {
+    let channel = this.#channels.get(handle);
+    if (channel === undefined) {
+      channel = new HandoffChannel(handle.worker, (returned) => {
+        for (const handoff of returned) this.#route(handoff);
+      });
+      this.#channels.set(handle, channel);
+    }
+    return channel;
+  }
+}
+
+/** From now on `take` gets the connections, and the server's own parser does not. */
+function takeConnections(server: Server, take: (socket: Socket) => void): void {
+  server.removeAllListeners("connection");
+  server.on("connection", take);
+}
+
+/**
+ * Makes `server` (of `net`, `http`, `https` or `http2.createSecureServer()`) give its connections
+ * to the workers: each to the worker that owns its session, new ones to the least loaded. The
+ * server's own request handlers are not called any more; the workers answer.
+ *
+ * Works for the workers of a `ClusterManager`, and for those of plain `cluster.fork()`. Call it
+ * before the first fork, and before or after `listen()`.
+ *
+ * @throws OptionError for an option that cannot work
+ * @throws SupervisorError `ERR_SUPERVISOR_NOT_PRIMARY`, `ERR_SUPERVISOR_SERIALIZATION`
+ */
+export function setupStickyMaster(server: Server, options?: StickyOptions): void {
+  if (typeof server?.on !== "function" || typeof server.listen !== "function") {
+    throw new OptionError("server", server, "a server of net, http, https or http2");
+  }
+  const resolved = resolveStickyOptions(options);
+  const coordinator = primaryCoordinator();
+  coordinator.registry.requiresAdoption = true;
+  probeForeignWorkers(coordinator.registry);
+
+  if (resolved.routing === "upstream" || !canStopReads()) {
+    if (resolved.routing !== "upstream") {
+      process.emitWarning(
+        "This runtime cannot stop a socket's reads; routing falls back to @socket.io/sticky.",
+        { code: "SUPERVISOR_UPSTREAM_ROUTING" },
+      );
+    }
+    coordinator.routing = "upstream";
+    // Loaded when needed only: it is not part of the way a connection normally takes.
+    const require = createRequire(import.meta.url);
+    const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
+    sticky.setupMaster(server as import("node:http").Server, {
+      loadBalancingMethod: resolved.loadBalancingMethod,
+    });
+    return;
+  }
+  const balancer = new StickyBalancer(coordinator, resolved);
+  if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
+  else balancer.attachTo(server);
+}

@@ -1,0 +1,61 @@
+import { Socket } from "node:net";
+
+/*
+ * The one place that uses an internal of Node: a socket's `_handle`.
+ *
+ * `socket.pause()` comes too late for a hand-off: the stream goes on filling its buffer, and what
+ * it holds when the socket leaves the process is lost. Reads have to stop on the handle itself, in
+ * the very callback that saw the bytes. Node has done this in its own `pauseOnConnect` since 0.12,
+ * but offers no call for a socket that has been read from.
+ */
+
+interface ReadHandle {
+  reading: boolean;
+  readStop(): number;
+}
+
+function handleOf(socket: Socket): ReadHandle | null {
+  const handle = (socket as unknown as { _handle?: Partial<ReadHandle> | null })._handle;
+  return typeof handle?.readStop === "function" ? (handle as ReadHandle) : null;
+}
+
+/**
+ * Ends all reading of `socket` in this process, for good. Call it inside the `data` callback:
+ * every byte that was not in that chunk stays in the kernel, for whoever gets the socket next.
+ *
+ * @returns false when the socket is closed already
+ */
+export function stopReads(socket: Socket): boolean {
+  const handle = handleOf(socket);
+  if (handle === null) return false;
+  handle.reading = false;
+  handle.readStop();
+  socket.pause();
+  // The stream asks for more as soon as its buffer is below the mark; that would restart the reads.
+  socket._read = () => {};
+  return true;
+}
+
+/** Takes {@link stopReads} back, for a socket that stays here after all. */
+export function restartReads(socket: Socket): void {
+  Reflect.deleteProperty(socket, "_read");
+  socket.resume();
+}
+
+/** Whether this runtime lets us stop reads: tried once on a socket that goes nowhere. */
+export function canStopReads(): boolean {
+  const socket = new Socket();
+  socket.on("error", () => {}); // never connects: it is destroyed in this same tick
+  socket.connect({ host: "127.0.0.1", port: 9 });
+  const possible = handleOf(socket) !== null;
+  socket.destroy();
+  return possible;
+}
+
+/**
+ * Sends `socket` away without leaving its server's books in the workers: a socket that keeps its
+ * `server` makes Node ask every worker before that server may close.
+ */
+export function detachFromServer(socket: Socket): void {
+  (socket as unknown as { server: unknown }).server = null;
+}

@@ -1,0 +1,109 @@
+/**
+ * Every message that crosses the IPC channel between primary and worker.
+ *
+ * The channel is shared: Node, the cluster adapter, pm2 and the user's own code send on it too.
+ * So nothing is acted on that does not pass a guard here, and anything else is ignored.
+ */
+
+/** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
+export type ToWorker =
+  /** Comes with a socket; `data` is what the primary had to read of it. */
+  | { type: "sticky:connection"; data: Uint8Array }
+  /** The answer to `hello`: what this cluster looks like. */
+  | { type: "supervisor:welcome"; routing: Routing; gatewayDir: string }
+  /** The answer to `whois`: the gateway of the sid's owner, `null` when nobody owns it. */
+  | { type: "supervisor:owner"; id: number; gateway: string | null }
+  /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
+  | { type: "supervisor:sync"; id: number }
+  /** A worker is gone, and its gateway with it. */
+  | { type: "supervisor:peer-gone"; gateway: string }
+  /** Close what you have and exit within `timeout` ms. */
+  | { type: "supervisor:stop"; timeout: number };
+
+/** Worker to primary. */
+export type ToPrimary =
+  | { type: "supervisor:hello" }
+  | { type: "supervisor:ready"; gateway: string | null }
+  | SessionNotice
+  | { type: "supervisor:whois"; id: number; sid: string }
+  /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
+  | { type: "sticky:connection"; data: string }
+  | { type: "sticky:disconnection"; data: string };
+
+/** What happened to a worker's sessions since its last notice. */
+export interface SessionNotice {
+  type: "supervisor:sessions";
+  opened: string[];
+  closed: string[];
+  /** Handshakes that were refused: their reservation can be released. */
+  refused: number;
+  /** Set when this notice answers a `sync`. */
+  sync?: number;
+}
+
+/** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
+export type Routing = "direct" | "upstream";
+
+/** `source` of every message of `@socket.io/cluster-adapter`. */
+export const ADAPTER_SOURCE = "_sio_adapter";
+
+/** `MessageType.ADAPTER_CLOSE` of socket.io-adapter; a test holds the two equal. */
+export const ADAPTER_CLOSE = 13;
+
+/** A message of the cluster adapter; `uid` names one adapter (one namespace of one worker). */
+export interface AdapterMessage {
+  source: typeof ADAPTER_SOURCE;
+  type: number;
+  uid: string;
+  nsp: string;
+}
+
+type Fields = Record<string, unknown>;
+
+const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "string");
+
+const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
+  "supervisor:hello": () => true,
+  "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
+  "supervisor:sessions": (m) =>
+    isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
+  "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
+  "sticky:connection": (m) => typeof m.data === "string",
+  "sticky:disconnection": (m) => typeof m.data === "string",
+};
+
+const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
+  "sticky:connection": (m) => m.data instanceof Uint8Array,
+  "supervisor:welcome": (m) => typeof m.gatewayDir === "string" && typeof m.routing === "string",
+  "supervisor:owner": (m) =>
+    typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
+  "supervisor:sync": (m) => typeof m.id === "number",
+  "supervisor:peer-gone": (m) => typeof m.gateway === "string",
+  "supervisor:stop": (m) => typeof m.timeout === "number",
+};
+
+export function isToPrimary(message: unknown): message is ToPrimary {
+  return isFields(message) && passes(toPrimary, message);
+}
+
+export function isToWorker(message: unknown): message is ToWorker {
+  return isFields(message) && passes(toWorker, message);
+}
+
+export function isAdapterMessage(message: unknown): message is AdapterMessage {
+  return (
+    isFields(message) &&
+    message.source === ADAPTER_SOURCE &&
+    typeof message.uid === "string" &&
+    typeof message.nsp === "string"
+  );
+}
+
+function passes(guards: Record<string, (m: Fields) => boolean>, message: Fields): boolean {
+  const { type } = message;
+  return (
+    typeof type === "string" && Object.hasOwn(guards, type) && guards[type]?.(message) === true
+  );
+}

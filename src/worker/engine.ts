@@ -1,0 +1,42 @@
+import type { EventEmitter } from "node:events";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** A session of an Engine.IO server, as far as we look at it. */
+export interface EngineSocket extends EventEmitter {
+  readonly id: string;
+  readonly transport: { readonly name: string };
+}
+
+/** An Engine.IO server (engine.io `Server`), as far as we use it. */
+export interface EngineServer extends EventEmitter {
+  clients: Record<string, unknown>;
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): unknown;
+}
+
+/** What `setupWorker()` takes: a Socket.IO server, or an Engine.IO server alone. */
+export interface EngineHost {
+  httpServer: HttpServer;
+  engine: EngineServer;
+}
+
+/** A request that Engine.IO has prepared, or will: it keeps a `_query` that is there already. */
+type PreparedRequest = IncomingMessage & { _query?: Record<string, string> };
+
+/**
+ * The sid of a request, as Engine.IO will read it (engine.io `Server#prepare`). The parsed query
+ * stays on the request, so that it is parsed once.
+ */
+export function sidOf(request: IncomingMessage): string | undefined {
+  const prepared = request as PreparedRequest;
+  prepared._query ??= Object.fromEntries(
+    new URL(request.url ?? "/", "https://socket.io").searchParams,
+  );
+  return prepared._query.sid || undefined;
+}
+
+export function ownsSession(engine: EngineServer, sid: string): boolean {
+  return Object.hasOwn(engine.clients, sid);
+}

@@ -1,0 +1,35 @@
+/** Headers that belong to one connection and never pass a proxy (RFC 9110, section 7.6.1). */
+const HOP_BY_HOP = new Set([
+  "connection",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/**
+ * @param rawHeaders name, value, name, value…, as in `message.rawHeaders`
+ * @param connection the `Connection` header, whose words name further headers to leave behind
+ * @returns the same, without the headers that end here
+ */
+export function endToEndHeaders(rawHeaders: readonly string[], connection = ""): string[] {
+  const named = new Set(
+    connection
+      .toLowerCase()
+      .split(",")
+      .map((name) => name.trim()),
+  );
+  const kept: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    const lower = name.toLowerCase();
+    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, rawHeaders[index + 1] ?? "");
+  }
+  return kept;
+}

@@ -1,0 +1,160 @@
+import { NodeClusterAdapter } from "@socket.io/cluster-adapter";
+import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
+import { ADAPTER_CLOSE, type AdapterMessage, isAdapterMessage } from "../protocol.js";
+import { isUncloneable, toCloneable } from "./cloneable.js";
+
+type Namespace = ConstructorParameters<typeof NodeClusterAdapter>[0];
+type BroadcastArgs = Parameters<NodeClusterAdapter["broadcastWithAck"]>;
+
+/** A broadcast that waits for acknowledgements of other workers' clients. */
+interface PendingBroadcast {
+  /** Adapters that were there when it was sent, and that have not settled yet. */
+  readonly servers: Map<string, { clients: number; acks: number }>;
+  readonly onServer: (clients: number) => void;
+}
+
+/** Message types of socket.io-adapter that carry the progress of a broadcast. */
+const BROADCAST_CLIENT_COUNT = 11;
+const BROADCAST_ACK = 12;
+
+/** The adapters of this process by namespace, behind one listener on the IPC channel. */
+const adapters = new Map<string, Set<IpcAdapter>>();
+
+function dispatch(message: unknown): void {
+  if (!isAdapterMessage(message)) return;
+  for (const adapter of adapters.get(message.nsp) ?? []) adapter.receive(message);
+}
+
+/**
+ * The cluster adapter of `@socket.io/cluster-adapter`, which relays through the primary, with four
+ * things made right:
+ *
+ * - one listener for all namespaces, taken off again when a namespace ends (dynamic namespaces
+ *   would pile up listeners);
+ * - a broadcast with acknowledgements completes when a worker dies in the middle of it, and when
+ *   one joins (C2);
+ * - `local` broadcasts with acknowledgements complete at all;
+ * - data that cannot be cloned (a function in `socket.data`) is left out instead of ending the
+ *   process.
+ */
+export class IpcAdapter extends NodeClusterAdapter {
+  readonly #broadcasts = new Map<string, PendingBroadcast>();
+
+  constructor(nsp: Namespace) {
+    const before = new Set(process.listeners("message"));
+    super(nsp);
+    for (const listener of process.listeners("message")) {
+      if (!before.has(listener)) process.off("message", listener);
+    }
+    if (adapters.size === 0) process.on("message", dispatch);
+    const ofNamespace = adapters.get(this.nsp.name) ?? new Set();
+    adapters.set(this.nsp.name, ofNamespace.add(this));
+  }
+
+  receive(message: AdapterMessage): void {
+    if (message.type === ADAPTER_CLOSE) this.#completeWithout(message.uid);
+    this.onMessage(message as unknown as ClusterMessage);
+  }
+
+  override close(): void {
+    super.close();
+    const ofNamespace = adapters.get(this.nsp.name);
+    ofNamespace?.delete(this);
+    if (ofNamespace?.size === 0) adapters.delete(this.nsp.name);
+    if (adapters.size === 0) process.off("message", dispatch);
+  }
+
+  protected override doPublish(message: ClusterMessage & { source: string }): Promise<string> {
+    return sendCloneable(message, (item) => super.doPublish(item));
+  }
+
+  protected override doPublishResponse(
+    requesterUid: string,
+    response: ClusterResponse & { source: string; requesterUid: string },
+  ): Promise<void> {
+    return sendCloneable(response, (item) => super.doPublishResponse(requesterUid, item));
+  }
+
+  /**
+   * socket.io waits until as many servers have told their number of clients as there were, and as
+   * many acknowledgements came as they told. A server that dies would leave both short. So each
+   * server is told of only when it is complete, or dead, with the acknowledgements that came.
+   */
+  override broadcastWithAck(...[packet, opts, onServer, onAck]: BroadcastArgs): void {
+    const others = [...this.#peers()];
+    if (opts.flags?.local) {
+      super.broadcastWithAck(packet, opts, onServer, onAck);
+      for (const _ of others) onServer(0);
+      return;
+    }
+    const pending: PendingBroadcast = {
+      servers: new Map(others.map((uid) => [uid, { clients: -1, acks: 0 }])),
+      onServer,
+    };
+    const before = new Set(this.#ackRequests().keys());
+    super.broadcastWithAck(packet, opts, onServer, onAck);
+    for (const requestId of this.#ackRequests().keys()) {
+      if (!before.has(requestId)) this.#track(requestId, pending, opts.flags?.timeout);
+    }
+  }
+
+  override onResponse(response: ClusterResponse): void {
+    const type: number = response.type;
+    if (type !== BROADCAST_CLIENT_COUNT && type !== BROADCAST_ACK) {
+      super.onResponse(response);
+      return;
+    }
+    const { uid, data } = response as unknown as {
+      uid: string;
+      data: { requestId: string; clientCount: number };
+    };
+    const pending = this.#broadcasts.get(data.requestId);
+    const server = pending?.servers.get(uid);
+    if (pending === undefined || server === undefined) return; // it joined after the broadcast
+    if (type === BROADCAST_CLIENT_COUNT) {
+      server.clients = data.clientCount;
+    } else {
+      server.acks++;
+      super.onResponse(response);
+    }
+    if (server.clients === server.acks) this.#settle(pending, uid, server.acks);
+  }
+
+  /** A peer has said goodbye, or the primary said it on its behalf. */
+  #completeWithout(uid: string): void {
+    for (const pending of this.#broadcasts.values()) {
+      const server = pending.servers.get(uid);
+      if (server !== undefined) this.#settle(pending, uid, server.acks);
+    }
+  }
+
+  #settle(pending: PendingBroadcast, uid: string, clients: number): void {
+    pending.servers.delete(uid);
+    pending.onServer(clients);
+  }
+
+  #track(requestId: string, pending: PendingBroadcast, timeout = 0): void {
+    this.#broadcasts.set(requestId, pending);
+    setTimeout(() => this.#broadcasts.delete(requestId), timeout).unref();
+  }
+
+  /** uids of the other workers' adapters (a private field of the base class). */
+  #peers(): Iterable<string> {
+    return (this as unknown as { nodesMap: Map<string, number> }).nodesMap.keys();
+  }
+
+  /** Broadcasts under way, by request id (a private field of the base class). */
+  #ackRequests(): Map<string, unknown> {
+    return (this as unknown as { ackRequests: Map<string, unknown> }).ackRequests;
+  }
+}
+
+/** Not a method: the base class publishes from its constructor, before private fields exist. */
+function sendCloneable<M, R>(message: M, send: (message: M) => R): R {
+  try {
+    return send(message);
+  } catch (error) {
+    if (!isUncloneable(error)) throw error;
+    return send(toCloneable(message) as M);
+  }
+}

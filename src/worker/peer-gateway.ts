@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { rmdirSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { dirname, join } from "node:path";
+import type { Duplex } from "node:stream";
+import { type EngineServer, ownsSession, sidOf } from "./engine.js";
+
+/** Carries the client's address; only the cluster's own processes can reach a gateway. */
+export const CLIENT_HEADER = "x-supervisor-client";
+
+/** The gateway's answer for a sid that it does not have (any more). */
+export const NOT_HERE = 421;
+export const NOT_HERE_HEADER = "x-supervisor-not-here";
+
+/** The address of the client, as the worker that has its connection sees it. */
+export interface ClientAddress {
+  remoteAddress?: string | undefined;
+  remotePort?: number | undefined;
+  remoteFamily?: string | undefined;
+  encrypted?: boolean | undefined;
+}
+
+/** Engine.IO's own handlers, without our look for foreign sids in front. */
+export interface LocalHandlers {
+  engine: EngineServer;
+  handleRequest: EngineServer["handleRequest"];
+  handleUpgrade: EngineServer["handleUpgrade"];
+}
+
+/**
+ * Answers requests that reached another worker, over HTTP on a Unix socket.
+ *
+ * Invariant: it gives them to Engine.IO itself and never forwards, so forwarding cannot loop (R10).
+ */
+export class PeerGateway {
+  readonly #server: Server;
+  readonly #handlers: LocalHandlers[] = [];
+
+  constructor() {
+    // Peers keep their connections open, and a client's slowness has been judged at the front.
+    this.#server = createServer({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
+    this.#server.on("request", this.#onRequest);
+    this.#server.on("upgrade", this.#onUpgrade);
+  }
+
+  serve(handlers: LocalHandlers): void {
+    this.#handlers.push(handlers);
+  }
+
+  /** @returns the path of its socket in `dir` */
+  async listen(dir: string): Promise<string> {
+    const path = join(dir, `${process.pid}-${randomBytes(6).toString("hex")}.sock`);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      // Without `exclusive` a cluster worker would ask the primary to own the socket.
+      this.#server.listen({ path, exclusive: true }, resolve);
+    });
+    process.once("exit", () => removeSocket(path));
+    return path;
+  }
+
+  #find(request: IncomingMessage): LocalHandlers | undefined {
+    const sid = sidOf(request);
+    return this.#handlers.find(({ engine }) => sid !== undefined && ownsSession(engine, sid));
+  }
+
+  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    assumeClient(request);
+    const handlers = this.#find(request);
+    if (handlers !== undefined) handlers.handleRequest(request, response);
+    else response.writeHead(NOT_HERE, { [NOT_HERE_HEADER]: "1", "content-length": 0 }).end();
+  };
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on("error", () => socket.destroy());
+    assumeClient(request);
+    const handlers = this.#find(request);
+    if (handlers !== undefined) {
+      handlers.handleUpgrade(request, socket, head);
+    } else {
+      socket.end(
+        `HTTP/1.1 ${NOT_HERE} Misdirected Request\r\n${NOT_HERE_HEADER}: 1\r\n` +
+          "Connection: close\r\nContent-Length: 0\r\n\r\n",
+      );
+    }
+  };
+}
+
+/** Makes a forwarded request look as if the client had sent it here (R9). */
+function assumeClient(request: IncomingMessage): void {
+  const header = request.headers[CLIENT_HEADER];
+  delete request.headers[CLIENT_HEADER];
+  const index = request.rawHeaders.lastIndexOf(CLIENT_HEADER);
+  if (index !== -1) request.rawHeaders.splice(index, 2);
+  if (typeof header !== "string") return;
+  const client = JSON.parse(header) as ClientAddress;
+  const socket = request.socket as Socket;
+  // One connection carries one request at a time, so it can wear the address of its present one.
+  for (const [name, value] of Object.entries(client)) {
+    Object.defineProperty(socket, name, { value, configurable: true });
+  }
+}
+
+/** While the primary lives, the directory is its to remove. */
+function removeSocket(path: string): void {
+  rmSync(path, { force: true });
+  if (process.connected) return;
+  try {
+    rmdirSync(dirname(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
+  }
+}

@@ -1,0 +1,97 @@
+import cluster from "node:cluster";
+import { EventEmitter, once } from "node:events";
+import type { Socket } from "node:net";
+import { SupervisorError } from "../errors.js";
+import { isToWorker, type Routing, type ToPrimary, type ToWorker } from "../protocol.js";
+
+/** How long the primary may take to answer the first message (ms). */
+const HELLO_TIMEOUT = 10_000;
+
+type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] };
+
+export interface Welcome {
+  routing: Routing;
+  gatewayDir: string;
+}
+
+/**
+ * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
+ * One per process.
+ */
+export class PrimaryChannel extends EventEmitter<ChannelEvents> {
+  readonly #questions = new Map<number, (gateway: string | null) => void>();
+  #lastQuestion = 0;
+  #welcome: Promise<Welcome> | undefined;
+
+  constructor() {
+    super();
+    process.on("message", (message: unknown, socket: Socket | undefined) => {
+      if (!isToWorker(message)) return;
+      if (message.type === "supervisor:owner") {
+        this.#questions.get(message.id)?.(message.gateway);
+        this.#questions.delete(message.id);
+      } else {
+        (this.emit as (type: string, ...args: unknown[]) => boolean)(message.type, message, socket);
+      }
+    });
+  }
+
+  /** Never throws: when the primary is gone, this process is about to end too. */
+  send(message: ToPrimary): void {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  }
+
+  /**
+   * Says hello; the answer tells what kind of cluster this is.
+   *
+   * @throws SupervisorError `ERR_SUPERVISOR_NO_PRIMARY`
+   */
+  hello(): Promise<Welcome> {
+    this.#welcome ??= this.#hello();
+    return this.#welcome;
+  }
+
+  /**
+   * Path of the gateway of the worker that owns `sid`, or `null`. With an empty sid it answers
+   * `null` after every other worker has handled what was sent to it before.
+   */
+  whois(sid: string): Promise<string | null> {
+    return new Promise((resolve) => {
+      const id = ++this.#lastQuestion;
+      this.#questions.set(id, resolve);
+      this.send({ type: "supervisor:whois", id, sid });
+    });
+  }
+
+  async #hello(): Promise<Welcome> {
+    const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
+    this.send({ type: "supervisor:hello" });
+    try {
+      const [{ routing, gatewayDir }] = (await answer) as ChannelEvents["supervisor:welcome"];
+      return { routing, gatewayDir };
+    } catch (cause) {
+      throw new SupervisorError(
+        "ERR_SUPERVISOR_NO_PRIMARY",
+        `The primary did not answer within ${HELLO_TIMEOUT} ms. Start the workers with ` +
+          "ClusterManager, or call setupStickyMaster() in the process that forks them. Under pm2, " +
+          "use fork mode with one instance (no -i): in its cluster mode pm2 is the primary.",
+        { cause },
+      );
+    }
+  }
+}
+
+let channel: PrimaryChannel | undefined;
+
+/** @throws SupervisorError `ERR_SUPERVISOR_NOT_WORKER` */
+export function primaryChannel(): PrimaryChannel {
+  if (!cluster.isWorker) {
+    throw new SupervisorError(
+      "ERR_SUPERVISOR_NOT_WORKER",
+      "setupWorker() belongs into a worker process: guard it with !manager.isPrimary(). To run " +
+        "one process only, leave it out and listen() as usual.",
+    );
+  }
+  channel ??= new PrimaryChannel();
+  return channel;
+}

@@ -1,0 +1,120 @@
+import type { Server as HttpServer } from "node:http";
+import { createRequire } from "node:module";
+import type { Server } from "socket.io";
+import { SupervisorError } from "../errors.js";
+import { adoptConnection, startRequestTimeouts } from "./adopt-connection.js";
+import type { EngineHost, EngineServer } from "./engine.js";
+import { ForeignRequests } from "./foreign-requests.js";
+import { IpcAdapter } from "./ipc-adapter.js";
+import { WorkerLifecycle } from "./lifecycle.js";
+import { PeerGateway } from "./peer-gateway.js";
+import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
+import { SessionNotices } from "./session-notices.js";
+
+type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
+
+/** Options of {@link setupWorker}. */
+export interface SetupWorkerOptions {
+  /**
+   * Adapter for the Socket.IO server; `false` leaves the server's own. Default: the cluster
+   * adapter, unless the server has been given another adapter than the in-memory one.
+   */
+  adapter?: AdapterFactory | false;
+}
+
+/** What one worker process has once, however many servers it runs. */
+class WorkerRuntime {
+  readonly #channel: PrimaryChannel;
+  readonly #gateway = new PeerGateway();
+  readonly #notices: SessionNotices;
+  readonly #foreign: ForeignRequests;
+  readonly #lifecycle: WorkerLifecycle;
+  #listening: Promise<string> | undefined;
+  #server: HttpServer | undefined;
+
+  constructor(channel: PrimaryChannel) {
+    this.#channel = channel;
+    this.#notices = new SessionNotices(channel);
+    this.#foreign = new ForeignRequests((sid) => channel.whois(sid));
+    this.#lifecycle = new WorkerLifecycle(channel);
+    channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
+    channel.on("sticky:connection", ({ data }, socket) => {
+      // No socket: the client was gone before it could be handed over.
+      if (socket === undefined || this.#server === undefined) return;
+      this.#lifecycle.add(socket);
+      adoptConnection(this.#server, socket, data);
+    });
+  }
+
+  /** @returns the path of the gateway */
+  attach({ httpServer, engine }: EngineHost, gatewayDir: string): Promise<string> {
+    this.#server ??= httpServer;
+    startRequestTimeouts(httpServer);
+    this.#gateway.serve(this.#foreign.watch(engine));
+    this.#notices.watch(engine);
+    this.#lifecycle.watch(httpServer, engine);
+    this.#listening ??= this.#gateway.listen(gatewayDir);
+    return this.#listening;
+  }
+
+  ready(gateway: string | null): void {
+    this.#channel.send({ type: "supervisor:ready", gateway });
+  }
+}
+
+let runtime: WorkerRuntime | undefined;
+
+/**
+ * Makes a Socket.IO server (or an Engine.IO server alone) part of the cluster: it gets its
+ * connections from the primary, and the cluster adapter, so that broadcasts, rooms,
+ * `fetchSockets()` and `serverSideEmit()` span all workers. Do not `listen()`.
+ *
+ * @returns when the worker is ready; it gets connections from then on, so call it last
+ * @throws SupervisorError `ERR_SUPERVISOR_NOT_WORKER`, `ERR_SUPERVISOR_NO_SERVER`,
+ *   `ERR_SUPERVISOR_NO_PRIMARY`
+ */
+export async function setupWorker(
+  io: Server | EngineHost,
+  options: SetupWorkerOptions = {},
+): Promise<void> {
+  const channel = primaryChannel();
+  const host = checkHost(io);
+  const { routing, gatewayDir } = await channel.hello();
+  if ("adapter" in io) installAdapter(io, options.adapter);
+
+  let gateway: string | null = null;
+  runtime ??= new WorkerRuntime(channel);
+  if (routing === "upstream") {
+    const require = createRequire(import.meta.url);
+    const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
+    sticky.setupWorker(io as Server);
+  } else {
+    gateway = await runtime.attach(host, gatewayDir);
+  }
+  // Once the others have handled our adapters' greeting, their answers are here: the first
+  // fetchSockets() already sees all of them.
+  await channel.whois("");
+  runtime.ready(gateway);
+}
+
+function checkHost(io: Server | EngineHost): EngineHost {
+  const { httpServer, engine } = (io ?? {}) as Partial<EngineHost>;
+  if (typeof httpServer?.emit !== "function" || typeof engine?.handleRequest !== "function") {
+    throw new SupervisorError(
+      "ERR_SUPERVISOR_NO_SERVER",
+      "setupWorker(io) needs a Socket.IO server with an HTTP server: new Server(httpServer), or " +
+        "io.attach(httpServer) before. Of an Engine.IO server, pass { httpServer, engine }.",
+    );
+  }
+  return { httpServer, engine: engine as EngineServer };
+}
+
+function installAdapter(io: Server, adapter: SetupWorkerOptions["adapter"]): void {
+  if (adapter === false) return;
+  if (adapter !== undefined) {
+    io.adapter(adapter);
+    return;
+  }
+  const current = io.of("/").adapter.constructor.name;
+  if (current === "Adapter" || current === "SessionAwareAdapter") io.adapter(IpcAdapter);
+}
