@@ -7,11 +7,16 @@
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
-  /** Comes with a socket; `data` is what the primary had to read of it. */
-  | { type: "sticky:connection"; data: Uint8Array }
+  /**
+   * Comes with a socket; `data` is what the primary had to read of it. `placed`: this worker was
+   * chosen for the session that the connection's first request opens.
+   */
+  | { type: "sticky:connection"; data: Uint8Array; placed: boolean }
   /** The answer to `hello`: what this cluster looks like. */
   | { type: "supervisor:welcome"; routing: Routing; gatewayDir: string }
-  /** The answer to `whois`: the gateway of the sid's owner, `null` when nobody owns it. */
+  /**
+   * The answer to `whois` and `place`: the gateway of the worker; `null`: nobody, or the asker.
+   */
   | { type: "supervisor:owner"; id: number; gateway: string | null }
   /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
   | { type: "supervisor:sync"; id: number }
@@ -26,6 +31,8 @@ export type ToPrimary =
   | { type: "supervisor:ready"; gateway: string | null }
   | SessionNotice
   | { type: "supervisor:whois"; id: number; sid: string }
+  /** Where should a session open whose handshake came on a connection that was in use? */
+  | { type: "supervisor:place"; id: number }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -70,6 +77,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:sessions": (m) =>
     isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
+  "supervisor:place": (m) => typeof m.id === "number",
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };

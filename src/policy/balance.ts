@@ -38,6 +38,18 @@ function isBetter(a: Candidate, b: Candidate, method: LoadBalancingMethod): bool
   return a.lastPicked < b.lastPicked;
 }
 
+/** How far above the least loaded worker's load one may be and still keep a session. */
+const KEEP_MARGIN = { sessions: 2, share: 0.02 } as const;
+
+/**
+ * Whether a worker that has a handshake on one of its connections should open the session itself.
+ * To move it costs a forwarded request, so it moves only when the balance needs it.
+ */
+export function keepsSession(own: number, others: readonly number[]): boolean {
+  const least = Math.min(own, ...others);
+  return own - least <= Math.max(KEEP_MARGIN.sessions, least * KEEP_MARGIN.share);
+}
+
 /** How long a dispatched handshake counts as load while nothing is heard of it (ms). */
 export const RESERVATION_TIMEOUT = 5_000;
 

@@ -4,6 +4,7 @@ import type { Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { startAdapterRelay } from "./adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { OwnerDirectory } from "./owner-directory.js";
+import { Placement } from "./placement.js";
 import { SessionTable } from "./session-table.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
@@ -15,6 +16,7 @@ import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
 export class Coordinator {
   readonly registry: WorkerRegistry;
   readonly sessions = new SessionTable<WorkerHandle>();
+  readonly placement = new Placement(this.sessions);
   readonly #directory: OwnerDirectory;
   /** Made for the first worker that asks. */
   #gatewayDir: string | undefined;
@@ -56,7 +58,17 @@ export class Coordinator {
         this.#onSessions(handle, message);
         break;
       case "supervisor:whois":
-        this.#answer(handle, message.id, message.sid);
+        this.#onWhois(handle, message.id, message.sid);
+        break;
+      case "supervisor:place":
+        this.#answer(
+          handle,
+          message.id,
+          this.placement.forSessionAt(
+            handle,
+            this.registry.ready.filter((item) => item.isOurs),
+          ),
+        );
         break;
       case "sticky:connection":
         this.sessions.open(message.data, handle);
@@ -79,15 +91,14 @@ export class Coordinator {
   }
 
   /** An empty sid asks for nobody: it only waits until everybody was heard. */
-  #answer(asker: WorkerHandle, id: number, sid: string): void {
-    const reply = (owner: WorkerHandle | undefined) =>
-      asker.send({
-        type: "supervisor:owner",
-        id,
-        gateway: owner === undefined || owner === asker ? null : owner.gateway,
-      });
-    if (sid === "") this.#directory.afterSync(() => reply(undefined));
-    else this.#directory.find(sid, reply);
+  #onWhois(asker: WorkerHandle, id: number, sid: string): void {
+    if (sid === "") this.#directory.afterSync(() => this.#answer(asker, id, undefined));
+    else this.#directory.find(sid, (owner) => this.#answer(asker, id, owner));
+  }
+
+  #answer(asker: WorkerHandle, id: number, worker: WorkerHandle | undefined): void {
+    const gateway = worker === undefined || worker === asker ? null : worker.gateway;
+    asker.send({ type: "supervisor:owner", id, gateway });
   }
 
   #onGone(gone: WorkerHandle): void {

@@ -75,14 +75,14 @@ export class HandoffChannel {
   }
 
   #send(handoff: Handoff): void {
-    const { socket, bytes } = handoff;
+    const { socket, bytes, opensSession } = handoff;
     if (socket.destroyed) {
       this.#sendNext();
       return;
     }
     detachFromServer(socket);
     this.#written = false;
-    const message: ToWorker = { type: "sticky:connection", data: bytes };
+    const message: ToWorker = { type: "sticky:connection", data: bytes, placed: opensSession };
     this.#worker.send(message, socket, { keepOpen: true }, (error: Error | null) => {
       if (this.#current !== handoff) return;
       // A channel that cannot be written to belongs to a worker that is ending.

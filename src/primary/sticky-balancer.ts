@@ -7,7 +7,6 @@ import {
   resolveStickyOptions,
   type StickyOptions,
 } from "../options.js";
-import { pickWorker } from "../policy/balance.js";
 import { readSessionQuery } from "../policy/request-line.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { probeForeignWorkers } from "./foreign-worker-probe.js";
@@ -15,7 +14,7 @@ import { type Handoff, HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
 import { canStopReads, stopReads } from "./stop-reads.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
-import { asCandidate, type WorkerHandle } from "./worker-handle.js";
+import type { WorkerHandle } from "./worker-handle.js";
 
 /**
  * Gives the connections of one listening server to the workers.
@@ -27,7 +26,6 @@ class StickyBalancer {
   readonly #coordinator: Coordinator;
   readonly #options: ResolvedStickyOptions;
   readonly #channels = new Map<WorkerHandle, HandoffChannel>();
-  #picks = 0;
 
   constructor(coordinator: Coordinator, options: ResolvedStickyOptions) {
     this.#coordinator = coordinator;
@@ -50,13 +48,16 @@ class StickyBalancer {
     server.once("close", () => unrouted.close());
   }
 
-  /** For TLS, whose bytes mean nothing here: any worker will do, it forwards what is not its own. */
+  /**
+   * For TLS, whose bytes mean nothing here: workers take turns. They ask where a session should
+   * open, and forward what is not their own.
+   */
   attachUntouched(server: Server): void {
     // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
     (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
     takeConnections(server, (socket) => {
       socket.on("error", () => socket.destroy());
-      this.#route({ socket, bytes: new Uint8Array(0), sid: undefined, opensSession: true });
+      this.#route({ socket, bytes: new Uint8Array(0), sid: undefined, opensSession: false });
     });
   }
 
@@ -71,27 +72,11 @@ class StickyBalancer {
   }
 
   #pick(opensSession: boolean): WorkerHandle | undefined {
-    const { registry, sessions } = this.#coordinator;
-    const { loadBalancingMethod } = this.#options;
-    const now = performance.now();
-    if (!opensSession) {
-      // The load of requests is unknown, and that of sessions says nothing about it: take turns.
-      const candidates = registry.ready.map((handle) => ({
-        handle,
-        load: 0,
-        lastPicked: handle.lastPicked.request,
-      }));
-      const method = loadBalancingMethod === "random" ? "random" : "round-robin";
-      const picked = pickWorker(candidates, method)?.handle;
-      if (picked !== undefined) picked.lastPicked.request = ++this.#picks;
-      return picked;
-    }
-    const candidates = registry.ready.map((item) => asCandidate(item, sessions.count(item), now));
-    const picked = pickWorker(candidates, loadBalancingMethod)?.handle;
-    if (picked === undefined) return undefined;
-    picked.lastPicked.session = ++this.#picks;
-    picked.reservations.add(now);
-    return picked;
+    const { placement, registry } = this.#coordinator;
+    const method = this.#options.loadBalancingMethod;
+    return opensSession
+      ? placement.forSession(registry.ready, method)
+      : placement.forRequest(registry.ready, method);
   }
 
   #channelOf(handle: WorkerHandle): HandoffChannel {

@@ -1,6 +1,6 @@
 import type { Worker } from "node:cluster";
 import type { WorkerExit } from "../errors.js";
-import { type Candidate, Reservations } from "../policy/balance.js";
+import { Reservations } from "../policy/balance.js";
 import type { ToWorker } from "../protocol.js";
 
 /**
@@ -62,17 +62,4 @@ export class WorkerHandle {
     const stderr = this.#stderr.trimEnd().split("\n").slice(-STDERR_LINES).join("\n");
     return { pid: this.pid, exitCode, signal, stderr };
   }
-}
-
-/** A worker as the balance policy sees it. */
-export function asCandidate(
-  handle: WorkerHandle,
-  sessions: number,
-  now: number,
-): Candidate & { handle: WorkerHandle } {
-  return {
-    handle,
-    load: sessions + handle.reservations.count(now),
-    lastPicked: handle.lastPicked.session,
-  };
 }

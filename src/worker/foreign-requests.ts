@@ -9,12 +9,13 @@ import type { Duplex } from "node:stream";
 import { type EngineServer, ownsSession, sidOf } from "./engine.js";
 import { endToEndHeaders } from "./hop-by-hop.js";
 import {
-  CLIENT_HEADER,
-  type ClientAddress,
+  FORWARDED_HEADER,
+  type ForwardedFor,
   type LocalHandlers,
   NOT_HERE,
   NOT_HERE_HEADER,
 } from "./peer-gateway.js";
+import type { PrimaryChannel } from "./primary-channel.js";
 
 /** Owners that are remembered, so that not every request has to ask. */
 const MAX_REMEMBERED = 10_000;
@@ -31,24 +32,29 @@ const MAX_REPLAY = 64 * 1024;
  */
 export class ForeignRequests {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
-  readonly #whois: (sid: string) => Promise<string | null>;
+  readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
+  /** Connections whose first handshake is to be answered here. */
+  readonly #placedConnections = new WeakSet<object>();
+  #engines = 0;
   /** sid -> gateway of its owner; the oldest entry first */
   readonly #owners = new Map<string, string>();
 
-  constructor(whois: (sid: string) => Promise<string | null>) {
-    this.#whois = whois;
+  constructor(primary: Pick<PrimaryChannel, "whois" | "place">) {
+    this.#primary = primary;
   }
 
   /** @returns the engine's own handlers, which never forward */
   watch(engine: EngineServer): LocalHandlers {
     const local: LocalHandlers = {
+      number: this.#engines++,
       engine,
       handleRequest: engine.handleRequest.bind(engine),
       handleUpgrade: engine.handleUpgrade.bind(engine),
     };
     engine.handleRequest = (req, res) => {
       const sid = sidOf(req);
-      if (sid === undefined || ownsSession(engine, sid)) local.handleRequest(req, res);
+      if (sid === undefined) void this.#onHandshake(local, req, res);
+      else if (ownsSession(engine, sid)) local.handleRequest(req, res);
       else void this.#onForeignRequest(local, sid, req, res);
     };
     engine.handleUpgrade = (req, socket, head) => {
@@ -57,6 +63,11 @@ export class ForeignRequests {
       else void this.#onForeignUpgrade(local, sid, req, socket, head);
     };
     return local;
+  }
+
+  /** The primary chose this worker for the session that `connection` opens first. */
+  placed(connection: object): void {
+    this.#placedConnections.add(connection);
   }
 
   /** A worker has ended. */
@@ -70,7 +81,7 @@ export class ForeignRequests {
 
   async #askOwner(sid: string): Promise<string | null> {
     this.#owners.delete(sid);
-    const owner = await this.#whois(sid);
+    const owner = await this.#primary.whois(sid);
     if (owner !== null) {
       this.#owners.set(sid, owner);
       if (this.#owners.size > MAX_REMEMBERED) {
@@ -79,6 +90,27 @@ export class ForeignRequests {
       }
     }
     return owner;
+  }
+
+  /**
+   * The primary chose this worker by the first request of the connection. A handshake that comes
+   * later (after a page, from another tab, from a proxy's other clients) it never saw: it is asked
+   * where the session should open, or all of them would open here (R6).
+   */
+  async #onHandshake(
+    local: LocalHandlers,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const isPlaced = this.#placedConnections.delete(req.socket);
+    const worker = isPlaced || req.method !== "GET" ? null : await this.#primary.place();
+    if (res.destroyed) return;
+    if (worker === null) {
+      local.handleRequest(req, res);
+    } else {
+      const forwarding = new RequestForwarding(undefined, local, req, res);
+      forwarding.send(worker, () => local.handleRequest(req, res));
+    }
   }
 
   async #onForeignRequest(
@@ -93,7 +125,7 @@ export class ForeignRequests {
       local.handleRequest(req, res);
       return;
     }
-    const forwarding = new RequestForwarding(this.#agent, req, res);
+    const forwarding = new RequestForwarding(this.#agent, local, req, res);
     forwarding.send(owner, async () => {
       // What was remembered is out of date: the session has ended, or its id is used again.
       const present = await this.#askOwner(sid);
@@ -121,14 +153,15 @@ export class ForeignRequests {
       socket.off("error", ignore);
       local.handleUpgrade(req, socket, head);
     } else {
-      forwardUpgrade(owner, req, socket, head);
+      forwardUpgrade(owner, local, req, socket, head);
     }
   }
 }
 
 /** One request on its way to its owner, and the response on its way back; both streamed. */
 class RequestForwarding {
-  readonly #agent: Agent;
+  readonly #agent: Agent | undefined;
+  readonly #local: LocalHandlers;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   #upstream: ClientRequest | undefined;
@@ -137,8 +170,18 @@ class RequestForwarding {
   #keptBytes = 0;
   #ended = false;
 
-  constructor(agent: Agent, req: IncomingMessage, res: ServerResponse) {
+  /**
+   * @param agent `undefined` for a connection of its own: a session keeps the socket of its
+   *   handshake, whose address must not change with the next request on it
+   */
+  constructor(
+    agent: Agent | undefined,
+    local: LocalHandlers,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ) {
     this.#agent = agent;
+    this.#local = local;
     this.#req = req;
     this.#res = res;
     res.once("close", () => this.#upstream?.destroy());
@@ -152,11 +195,11 @@ class RequestForwarding {
   send(gateway: string, onNotHere: () => void): void {
     const isFirst = this.#upstream === undefined;
     const upstream = request({
-      agent: this.#agent,
+      agent: this.#agent ?? false,
       socketPath: gateway,
       method: this.#req.method,
       path: this.#req.url,
-      headers: forwardedHeaders(this.#req),
+      headers: forwardedHeaders(this.#local, this.#req),
     });
     this.#upstream = upstream;
     upstream.on("drain", () => this.#req.resume());
@@ -207,13 +250,19 @@ class RequestForwarding {
 }
 
 /** The client gets an answer only when the owner has given one: its own status and headers. */
-function forwardUpgrade(gateway: string, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+function forwardUpgrade(
+  gateway: string,
+  local: LocalHandlers,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
   const upstream = request({
     socketPath: gateway,
     method: req.method,
     path: req.url,
     headers: [
-      ...forwardedHeaders(req),
+      ...forwardedHeaders(local, req),
       "Connection",
       "Upgrade",
       "Upgrade",
@@ -260,13 +309,16 @@ function isNotHere(answer: IncomingMessage): boolean {
   return answer.statusCode === NOT_HERE && answer.headers[NOT_HERE_HEADER] !== undefined;
 }
 
-function forwardedHeaders(req: IncomingMessage): string[] {
+function forwardedHeaders(local: LocalHandlers, req: IncomingMessage): string[] {
   const { remoteAddress, remotePort, remoteFamily } = req.socket;
   const encrypted = (req.socket as { encrypted?: boolean }).encrypted;
-  const client: ClientAddress = { remoteAddress, remotePort, remoteFamily, encrypted };
+  const forwarded: ForwardedFor = {
+    engine: local.number,
+    client: { remoteAddress, remotePort, remoteFamily, encrypted },
+  };
   return [
     ...endToEndHeaders(req.rawHeaders, req.headers.connection),
-    CLIENT_HEADER,
-    JSON.stringify(client),
+    FORWARDED_HEADER,
+    JSON.stringify(forwarded),
   ];
 }

@@ -32,7 +32,7 @@ export class WorkerLifecycle {
     this.#sockets.add(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      if (this.#stopping && this.#sockets.size === 0) process.exit(0);
+      if (this.#stopping && this.#sockets.size === 0) this.#end();
     });
   }
 
@@ -41,23 +41,25 @@ export class WorkerLifecycle {
   };
 
   /**
-   * Closes sessions by closing their transports, so that clients reconnect by themselves, lets
-   * requests finish, and exits. An application that handles SIGTERM itself decides on its own.
+   * Closes sessions by closing their transports, so that clients reconnect by themselves; lets
+   * requests finish; then ends.
    */
   #stop(timeout: number): void {
     if (this.#stopping) return;
-    const own = process.listeners("SIGTERM").filter((listener) => listener !== this.#onSignal);
-    if (own.length > 0) {
-      process.emit("SIGTERM", "SIGTERM");
-      return;
-    }
     this.#stopping = true;
     for (const engine of this.#engines) engine.close();
     for (const server of this.#servers) server.closeIdleConnections();
-    if (this.#sockets.size === 0) process.exit(0);
-    // By then all that is left are requests that take long, and clients that do not answer.
-    setTimeout(() => this.#destroyUpgraded(), CLOSE_GRACE);
-    setTimeout(() => process.exit(0), timeout * 0.8);
+    if (this.#sockets.size === 0) this.#end();
+    // After the grace, all that is left are requests that take long.
+    setTimeout(() => this.#destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));
+    setTimeout(() => this.#end(), timeout / 2);
+  }
+
+  /** An application that handles SIGTERM is asked by it, and ends when its own work is done. */
+  #end(): void {
+    process.off("SIGTERM", this.#onSignal);
+    if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+    else process.exit(0);
   }
 
   #destroyUpgraded(): void {

@@ -1,17 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { rmdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type EngineServer, ownsSession, sidOf } from "./engine.js";
 
-/** Carries the client's address; only the cluster's own processes can reach a gateway. */
-export const CLIENT_HEADER = "x-supervisor-client";
+/** Carries a `ForwardedFor`; only the cluster's own processes can reach a gateway. */
+export const FORWARDED_HEADER = "x-supervisor-forwarded";
 
 /** The gateway's answer for a sid that it does not have (any more). */
 export const NOT_HERE = 421;
 export const NOT_HERE_HEADER = "x-supervisor-not-here";
+
+/** Of a forwarded request, what its head does not say. */
+export interface ForwardedFor {
+  /** Number of the engine, in the order of setupWorker() calls: for handshakes, which have no sid. */
+  engine: number;
+  client: ClientAddress;
+}
 
 /** The address of the client, as the worker that has its connection sees it. */
 export interface ClientAddress {
@@ -23,6 +29,8 @@ export interface ClientAddress {
 
 /** Engine.IO's own handlers, without our look for foreign sids in front. */
 export interface LocalHandlers {
+  /** See `ForwardedFor`. */
+  number: number;
   engine: EngineServer;
   handleRequest: EngineServer["handleRequest"];
   handleUpgrade: EngineServer["handleUpgrade"];
@@ -61,12 +69,13 @@ export class PeerGateway {
   }
 
   #find(request: IncomingMessage): LocalHandlers | undefined {
+    const { engine } = unwrap(request);
     const sid = sidOf(request);
-    return this.#handlers.find(({ engine }) => sid !== undefined && ownsSession(engine, sid));
+    if (sid === undefined) return this.#handlers[engine];
+    return this.#handlers.find((handlers) => ownsSession(handlers.engine, sid));
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    assumeClient(request);
     const handlers = this.#find(request);
     if (handlers !== undefined) handlers.handleRequest(request, response);
     else response.writeHead(NOT_HERE, { [NOT_HERE_HEADER]: "1", "content-length": 0 }).end();
@@ -74,7 +83,6 @@ export class PeerGateway {
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on("error", () => socket.destroy());
-    assumeClient(request);
     const handlers = this.#find(request);
     if (handlers !== undefined) {
       handlers.handleUpgrade(request, socket, head);
@@ -88,18 +96,15 @@ export class PeerGateway {
 }
 
 /** Makes a forwarded request look as if the client had sent it here (R9). */
-function assumeClient(request: IncomingMessage): void {
-  const header = request.headers[CLIENT_HEADER];
-  delete request.headers[CLIENT_HEADER];
-  const index = request.rawHeaders.lastIndexOf(CLIENT_HEADER);
-  if (index !== -1) request.rawHeaders.splice(index, 2);
-  if (typeof header !== "string") return;
-  const client = JSON.parse(header) as ClientAddress;
-  const socket = request.socket as Socket;
+function unwrap(request: IncomingMessage): ForwardedFor {
+  const forwarded = JSON.parse(String(request.headers[FORWARDED_HEADER])) as ForwardedFor;
+  delete request.headers[FORWARDED_HEADER];
+  request.rawHeaders.splice(request.rawHeaders.lastIndexOf(FORWARDED_HEADER), 2);
   // One connection carries one request at a time, so it can wear the address of its present one.
-  for (const [name, value] of Object.entries(client)) {
-    Object.defineProperty(socket, name, { value, configurable: true });
+  for (const [name, value] of Object.entries(forwarded.client)) {
+    Object.defineProperty(request.socket, name, { value, configurable: true });
   }
+  return forwarded;
 }
 
 /** While the primary lives, the directory is its to remove. */

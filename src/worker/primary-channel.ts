@@ -56,10 +56,19 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
    * `null` after every other worker has handled what was sent to it before.
    */
   whois(sid: string): Promise<string | null> {
+    return this.#ask((id) => ({ type: "supervisor:whois", id, sid }));
+  }
+
+  /** Gateway of the worker that should open the next session; `null`: this one. */
+  place(): Promise<string | null> {
+    return this.#ask((id) => ({ type: "supervisor:place", id }));
+  }
+
+  #ask(question: (id: number) => ToPrimary): Promise<string | null> {
     return new Promise((resolve) => {
       const id = ++this.#lastQuestion;
       this.#questions.set(id, resolve);
-      this.send({ type: "supervisor:whois", id, sid });
+      this.send(question(id));
     });
   }
 

@@ -35,13 +35,14 @@ class WorkerRuntime {
   constructor(channel: PrimaryChannel) {
     this.#channel = channel;
     this.#notices = new SessionNotices(channel);
-    this.#foreign = new ForeignRequests((sid) => channel.whois(sid));
+    this.#foreign = new ForeignRequests(channel);
     this.#lifecycle = new WorkerLifecycle(channel);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
-    channel.on("sticky:connection", ({ data }, socket) => {
+    channel.on("sticky:connection", ({ data, placed }, socket) => {
       // No socket: the client was gone before it could be handed over.
       if (socket === undefined || this.#server === undefined) return;
       this.#lifecycle.add(socket);
+      if (placed) this.#foreign.placed(socket);
       adoptConnection(this.#server, socket, data);
     });
   }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
+import { chromium, type Locator, type Page } from "playwright-core";
 import type { Test } from "tap";
 
 export const CHROMIUM = "/usr/bin/chromium";
@@ -76,31 +76,45 @@ export async function startServer(t: Test): Promise<ChatServer> {
   };
 }
 
-/** A browser context whose pages are like the tabs of one browser: they share connections. */
-export async function startBrowser(t: Test): Promise<BrowserContext> {
+/** Opens a page for one more person. */
+export type NewPage = () => Promise<Page>;
+
+/**
+ * Every page gets a browser context of its own, like people with a browser each: the tabs of one
+ * browser may share a connection, and with it the worker.
+ */
+export async function startBrowser(t: Test): Promise<NewPage> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
   t.teardown(() => browser.close());
-  const context = await browser.newContext();
-  context.setDefaultTimeout(WAIT_MS);
-  // One listener for all pages: what the script of a page throws is a failure of the test.
-  context.on("weberror", (error) => t.fail(`a page threw: ${error.error().stack}`));
-  return context;
+  return async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(WAIT_MS);
+    page.on("pageerror", (error) => t.fail(`a page threw: ${error.stack}`));
+    return page;
+  };
 }
 
 /** One person's tab. Everything waits for what the person would wait for. */
 export class ChatPage {
+  /** How many websockets the page has opened. */
+  websockets = 0;
+
   constructor(
     readonly page: Page,
     readonly name: string,
-  ) {}
+  ) {
+    page.on("websocket", () => {
+      this.websockets++;
+    });
+  }
 
   /** Opens the link of a room, which joins by itself. */
   static async open(
-    context: BrowserContext,
+    newPage: NewPage,
     base: string,
     person: { name: string; room: string; transport?: string },
   ): Promise<ChatPage> {
-    const chat = new ChatPage(await context.newPage(), person.name);
+    const chat = new ChatPage(await newPage(), person.name);
     await chat.page.goto(`${base}/?${new URLSearchParams(person)}`);
     await chat.joined();
     return chat;

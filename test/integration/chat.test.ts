@@ -10,12 +10,12 @@ const MAX_PAGES = 12;
 
 t.test("people on different workers are in one chat", { skip }, async (t) => {
   const server = await startServer(t);
-  const context = await startBrowser(t);
+  const newPage = await startBrowser(t);
   // Each step starts where the one before ended, so after a failure the rest says nothing.
   const step = (name: string, run: (t: Test) => Promise<void>) =>
     t.test(name, { skip: t.passing() ? false : "a step before it failed" }, run);
 
-  const a = new ChatPage(await context.newPage(), "Ada");
+  const a = new ChatPage(await newPage(), "Ada");
   await step("a person joins by hand, and the connection upgrades", async (t) => {
     await Promise.all([
       a.page.waitForRequest(/\/socket\.io\/.*transport=polling/),
@@ -33,9 +33,9 @@ t.test("people on different workers are in one chat", { skip }, async (t) => {
   });
 
   // Which worker takes a page is the balancer's business, so ask until there are two.
-  let b = await ChatPage.open(context, server.url, { name: "Grace 1", room: ROOM });
+  let b = await ChatPage.open(newPage, server.url, { name: "Grace 1", room: ROOM });
   for (let i = 2; (await b.worker()) === (await a.worker()) && i <= MAX_PAGES; i++) {
-    b = await ChatPage.open(context, server.url, { name: `Grace ${i}`, room: ROOM });
+    b = await ChatPage.open(newPage, server.url, { name: `Grace ${i}`, room: ROOM });
   }
   const [workerA, workerB] = [await a.worker(), await b.worker()];
   t.not(workerA, workerB, "two pages are on two workers");
@@ -51,7 +51,7 @@ t.test("people on different workers are in one chat", { skip }, async (t) => {
   });
 
   await step("a person in another room is not part of it", async (t) => {
-    const other = await ChatPage.open(context, server.url, { name: "Eve", room: "cellar" });
+    const other = await ChatPage.open(newPage, server.url, { name: "Eve", room: "cellar" });
     await a.say("Only for the kitchen");
     await b.hears(a, workerA, "Only for the kitchen");
     // Her own message comes after it on the same connection: had she got it, it would be there.
@@ -64,9 +64,7 @@ t.test("people on different workers are in one chat", { skip }, async (t) => {
 
   await step("a page that may only poll takes part as well", async (t) => {
     const person = { name: "Edsger", room: ROOM, transport: "polling" };
-    let websockets = 0;
-    context.on("page", (page) => page.on("websocket", () => websockets++));
-    const c = await ChatPage.open(context, server.url, person);
+    const c = await ChatPage.open(newPage, server.url, person);
     const workerC = await c.worker();
     await c.transport("polling");
     await b.sees(c, workerC, "polling");
@@ -74,7 +72,7 @@ t.test("people on different workers are in one chat", { skip }, async (t) => {
     await Promise.all([a, b].map((other) => other.hears(c, workerC, "By polling only")));
     await a.say("Heard");
     await c.hears(a, workerA, "Heard");
-    t.equal(websockets, 0, "without a websocket");
+    t.equal(c.websockets, 0, "without a websocket");
     await c.page.close();
     await b.people(c).waitFor({ state: "detached" });
     t.pass("and whoever closes the page leaves the list");
