@@ -1,6 +1,8 @@
 import type { Worker } from "node:cluster";
 import type { Socket } from "node:net";
 import type { ToWorker } from "../protocol.js";
+import { isSendingHandle, onHandleAnswer } from "./ipc-internals.js";
+import { refuse } from "./refuse.js";
 import { detachFromServer } from "./stop-reads.js";
 
 /** A connection on its way to a worker: the socket, and what had to be read of it. */
@@ -13,7 +15,7 @@ export interface Handoff {
   readonly opensSession: boolean;
 }
 
-/** Node retries a socket that did not arrive (the worker is out of file descriptors) three times. */
+/** How often a socket that did not arrive is sent again before its client gets 503. */
 const MAX_RETRIES = 3;
 
 /**
@@ -23,29 +25,24 @@ const MAX_RETRIES = 3;
  * keeps its bytes. So a worker that dies loses none of them: they come back through `onReturned`,
  * in order, and another worker gets them.
  *
- * One at a time, because Node itself sends the next socket only after the acknowledgement of the
- * one before, and what waits in its queue could not be taken back. The acknowledgement is Node's
- * own (`NODE_HANDLE_ACK`, an `internalMessage`), so it costs no message of ours. It carries no id;
- * it is ours when our own write has completed, since nobody else's socket is sent in between.
+ * One at a time, because Node itself sends the next handle only after the acknowledgement of the
+ * one before, and what waits in its queue could not be taken back. An acknowledgement carries no
+ * id: a socket is sent only when nobody else's handle is under way, so the next one is for it.
  */
 export class HandoffChannel {
   readonly #worker: Worker;
   readonly #onReturned: (handoffs: Handoff[]) => void;
+  readonly #endAnswers: () => void;
   #waiting: Handoff[] = [];
+  /** Sent, and not acknowledged. */
   #current: Handoff | undefined;
-  #written = false;
   #retries = 0;
   #closed = false;
 
   constructor(worker: Worker, onReturned: (handoffs: Handoff[]) => void) {
     this.#worker = worker;
     this.#onReturned = onReturned;
-    worker.process.on("internalMessage", this.#onInternalMessage);
-  }
-
-  /** Sockets that the worker has not acknowledged. */
-  get pending(): number {
-    return this.#waiting.length + (this.#current ? 1 : 0);
+    this.#endAnswers = onHandleAnswer(worker, (received) => this.#onAnswer(received));
   }
 
   push(handoff: Handoff): void {
@@ -54,14 +51,14 @@ export class HandoffChannel {
       return;
     }
     this.#waiting.push(handoff);
-    if (this.#current === undefined) this.#sendNext();
+    this.#sendNext();
   }
 
   /** The worker is gone: gives back all that it has not acknowledged. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#worker.process.off("internalMessage", this.#onInternalMessage);
+    this.#endAnswers();
     const returned = this.#current ? [this.#current, ...this.#waiting] : this.#waiting;
     this.#current = undefined;
     this.#waiting = [];
@@ -69,43 +66,38 @@ export class HandoffChannel {
   }
 
   #sendNext(): void {
-    this.#current = this.#waiting.shift();
+    if (this.#current !== undefined || isSendingHandle(this.#worker)) return;
+    let next = this.#waiting.shift();
+    while (next?.socket.destroyed) next = this.#waiting.shift();
+    if (next === undefined) return;
     this.#retries = 0;
-    if (this.#current !== undefined) this.#send(this.#current);
+    this.#send(next);
   }
 
   #send(handoff: Handoff): void {
+    this.#current = handoff;
     const { socket, bytes, opensSession } = handoff;
-    if (socket.destroyed) {
-      this.#sendNext();
-      return;
-    }
     detachFromServer(socket);
-    this.#written = false;
     const message: ToWorker = { type: "sticky:connection", data: bytes, placed: opensSession };
     this.#worker.send(message, socket, { keepOpen: true }, (error: Error | null) => {
-      if (this.#current !== handoff) return;
       // A channel that cannot be written to belongs to a worker that is ending.
-      if (error) this.close();
-      else this.#written = true;
+      if (error && this.#current === handoff) this.close();
     });
   }
 
-  readonly #onInternalMessage = (message: unknown): void => {
+  #onAnswer(received: boolean): void {
     const handoff = this.#current;
-    if (handoff === undefined || !this.#written) return;
-    const command = (message as { cmd?: unknown } | null)?.cmd;
-    if (command === "NODE_HANDLE_ACK") {
-      handoff.socket.destroy(); // only our copy: the connection is the worker's now
-      this.#sendNext();
-    } else if (command === "NODE_HANDLE_NACK") {
-      if (this.#retries++ < MAX_RETRIES) {
+    this.#current = undefined;
+    if (handoff !== undefined) {
+      if (received || handoff.socket.destroyed) {
+        handoff.socket.destroy(); // only our copy: the connection is the worker's now
+      } else if (this.#retries++ < MAX_RETRIES) {
         this.#send(handoff);
+        return;
       } else {
-        this.#current = undefined;
-        this.#onReturned([handoff]);
-        this.#sendNext();
+        refuse(handoff.socket, 503);
       }
     }
-  };
+    this.#sendNext();
+  }
 }

@@ -1,0 +1,207 @@
+import { request } from "node:http";
+import t from "tap";
+import { connectClient, runIn, startClient } from "../helpers/clients.js";
+import { startCluster, type TestCluster } from "../helpers/cluster.js";
+import {
+  callOver,
+  get,
+  handshake,
+  openSession,
+  post,
+  RawConnection,
+  sessionTarget,
+} from "../helpers/raw.js";
+
+/** R8: nothing may wait longer for a dead worker (ms). The rest is for a slow test machine. */
+const LIMIT = 1_000 + 500;
+
+/** Freezes a worker, so that whatever it gets stays in flight. */
+const freeze = (pid: number): boolean => process.kill(pid, "SIGSTOP");
+
+async function sessionOn(cluster: TestCluster): Promise<{
+  connection: RawConnection;
+  sid: string;
+  pid: number;
+}> {
+  const connection = await RawConnection.open(cluster.port);
+  const sid = await openSession(connection);
+  return { connection, sid, pid: await callOver<number>(connection, sid, "pid") };
+}
+
+/** How long it takes until there is an answer, or the connection ends. */
+async function settled(connection: RawConnection): Promise<{ status: number; ms: number }> {
+  const start = performance.now();
+  const status = await connection.response().then(
+    (response) => response.status,
+    () => 0,
+  );
+  return { status, ms: performance.now() - start };
+}
+
+t.test("R8 hand-offs in flight to a worker that dies are given to another", async (t) => {
+  const cluster = await startCluster(t);
+  const { connection, pid } = await sessionOn(cluster);
+  freeze(pid);
+  const waiting = await Promise.all(
+    Array.from({ length: 60 }, () => RawConnection.open(cluster.port)),
+  );
+  for (const [n, item] of waiting.entries()) item.write(n % 2 ? handshake() : get("/pid"));
+  const answers = waiting.map(async (item) => (await item.response().catch(() => null))?.status);
+  // Two of three workers answer theirs; what is left waits for the frozen one.
+  const isLate = async (answer: Promise<unknown>) => {
+    const timeout = new Promise((resolve) => setTimeout(resolve, 500, "late"));
+    return (await Promise.race([answer, timeout])) === "late";
+  };
+  const late = (await Promise.all(answers.map(isLate))).filter(Boolean).length;
+  t.ok(late >= 15, `${late} wait`);
+
+  const start = performance.now();
+  process.kill(pid, "SIGKILL");
+  const statuses = await Promise.all(answers);
+  t.ok(performance.now() - start < LIMIT, "nobody waits any longer");
+  t.equal(statuses.filter((status) => status === 200).length, 60, "and everybody was served");
+  for (const item of [...waiting, connection]) item.destroy();
+});
+
+t.test("R8 sockets of a worker that dies close: polls, uploads, WebSockets", async (t) => {
+  const cluster = await startCluster(t);
+  const { connection, sid, pid } = await sessionOn(cluster);
+  const poll = await RawConnection.open(cluster.port);
+  poll.write(get(sessionTarget(sid)));
+  const upload = await RawConnection.open(cluster.port);
+  upload.write(post(sessionTarget(sid), "x".repeat(500_000)).slice(0, 200_000));
+  const socket = await connectClient(t, cluster.port, "websocket");
+  while ((await socket.emitWithAck("pid")) !== pid) {
+    const reconnected = new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+    socket.disconnect().connect();
+    await reconnected;
+  }
+  const back = new Promise<void>((resolve) => {
+    socket.once("disconnect", () => socket.once("connect", () => resolve()));
+  });
+  // The worker has both requests: it answers on the first connection after it read the others.
+  await callOver(connection, sid, "echo", 1).catch(() => {});
+  const start = performance.now();
+  process.kill(pid, "SIGKILL");
+  for (const item of [poll, upload]) t.ok((await settled(item)).ms < LIMIT);
+  await back;
+  t.ok(performance.now() - start < LIMIT, "the client is back, on another worker");
+  t.not(await socket.emitWithAck("pid"), pid);
+  connection.destroy();
+});
+
+t.test("R8 requests being forwarded to a worker that dies get 502", async (t) => {
+  const cluster = await startCluster(t);
+  const { connection, sid, pid } = await sessionOn(cluster);
+  // Connections that belong to the other workers.
+  const foreign: RawConnection[] = [];
+  while (foreign.length < 4) {
+    const candidate = await RawConnection.open(cluster.port);
+    candidate.write(get("/pid"));
+    if (Number((await candidate.response()).body) === pid) candidate.destroy();
+    else foreign.push(candidate);
+  }
+  // The first one remembers the owner, the others have to ask.
+  t.equal(await callOver(foreign[0] as RawConnection, sid, "pid"), pid);
+  freeze(pid);
+  for (const [n, item] of foreign.entries()) {
+    item.write(n % 2 ? get(sessionTarget(sid)) : post(sessionTarget(sid), "4".repeat(1000)));
+  }
+  // The front workers have read them when they answer what comes after them on other connections.
+  for (let n = 0; n < 6; n++) {
+    const probe = await RawConnection.open(cluster.port);
+    probe.write(get("/pid"));
+    await Promise.race([probe.response(), new Promise((resolve) => setTimeout(resolve, 100))]);
+    probe.destroy();
+  }
+  process.kill(pid, "SIGKILL");
+  for (const item of foreign) {
+    const { status, ms } = await settled(item);
+    t.equal(status, 502);
+    t.ok(ms < LIMIT, `${ms} ms`);
+  }
+  // The connections are as good as before.
+  for (const item of foreign) {
+    item.write(get("/pid"));
+    t.equal((await item.response()).status, 200);
+    item.destroy();
+  }
+  connection.destroy();
+});
+
+t.test("R8 a sid of a dead worker is unknown at once, on every connection", async (t) => {
+  const cluster = await startCluster(t);
+  const { connection, sid, pid } = await sessionOn(cluster);
+  const other = await RawConnection.open(cluster.port);
+  await openSession(other);
+  await cluster.killWorker(pid);
+  for (const item of [other, await RawConnection.open(cluster.port)]) {
+    item.write(get(sessionTarget(sid)));
+    const { status, ms } = await settled(item);
+    t.equal(status, 400);
+    t.ok(ms < LIMIT);
+    item.destroy();
+  }
+  connection.destroy();
+});
+
+t.test(
+  "R8 S5 under load, random workers are killed: no request hangs, all clients are back",
+  async (t) => {
+    t.setTimeout(60_000);
+    const cluster = await startCluster(t, { options: { limit: 100 } });
+    const sockets = await Promise.all(
+      Array.from({ length: 30 }, (_, n) =>
+        connectClient(t, cluster.port, n % 2 ? "upgrade" : "polling"),
+      ),
+    );
+    let slowest = 0;
+    let stop = false;
+    const hammer = async () => {
+      while (!stop) {
+        const start = performance.now();
+        await new Promise<void>((resolve) => {
+          const req = request(
+            { port: cluster.port, host: "127.0.0.1", agent: false, path: "/pid" },
+            (res) => res.resume().once("close", resolve),
+          );
+          req.once("error", () => resolve()).end();
+        });
+        slowest = Math.max(slowest, performance.now() - start);
+      }
+    };
+    const hammers = Array.from({ length: 4 }, hammer);
+    for (let n = 0; n < 6; n++) {
+      const ready = (await cluster.status()).workers.filter(({ state }) => state === "ready");
+      const victim = ready[Math.floor(Math.random() * ready.length)];
+      if (victim?.pid) await cluster.killWorker(victim.pid);
+    }
+    stop = true;
+    await Promise.all(hammers);
+    t.ok(slowest < 2 * LIMIT, `the slowest request took ${slowest} ms`);
+    for (const [n, socket] of sockets.entries()) {
+      if (!socket.connected) {
+        await new Promise<void>((resolve) => socket.once("connect", () => resolve()));
+      }
+      t.equal(await socket.timeout(5_000).emitWithAck("echo", n), n);
+    }
+    t.equal((await cluster.status()).workers.length, 3);
+  },
+);
+
+t.test("S5 other libraries' messages on the IPC channel are ignored", async (t) => {
+  const cluster = await startCluster(t);
+  const socket = startClient(t, cluster.port, "websocket");
+  await runIn(
+    socket,
+    `for (const message of [
+      null, 0, "", "online", true, [], {}, { type: 1 }, { type: "__proto__" }, { type: "sticky:connection" },
+      { type: "sticky:connection", data: 5 }, { type: "supervisor:sessions" }, { source: "_sio_adapter" },
+      { type: "supervisor:whois", id: "x" }, { cmd: "NODE_FOREIGN" }, { type: "axm:monitor", data: {} },
+    ]) if (message !== null) process.send(message);
+    const own = process.listeners("message");
+    for (const listener of own) for (const message of [null, 1, "x", { type: "sticky:connection" }, { type: "supervisor:stop" }]) listener(message);`,
+  );
+  t.equal(await socket.emitWithAck("echo", 1), 1);
+  t.equal((await cluster.status()).workers.length, 3);
+});

@@ -1,0 +1,122 @@
+import t from "tap";
+import {
+  importsOf,
+  type SourceFile,
+  sourceFiles,
+  withoutComments,
+} from "../helpers/source-files.js";
+
+const files = sourceFiles();
+const byPath = new Map(files.map((file) => [file.path, file]));
+
+type Layer = "entry" | "primary" | "worker" | "app" | "policy" | "base";
+
+/** What each layer may import of the others (DESIGN, section 7). */
+const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
+  entry: ["entry", "primary", "worker", "app", "policy", "base"],
+  primary: ["primary", "policy", "base"],
+  worker: ["worker", "policy", "base"],
+  app: ["app", "policy", "base"],
+  policy: ["policy"],
+  base: ["policy", "base"],
+};
+
+const BASE = ["errors.ts", "options.ts", "protocol.ts"];
+
+function layerOf(path: string): Layer {
+  const [folder, rest] = path.split("/");
+  if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
+  if (folder === "primary" || folder === "worker" || folder === "app" || folder === "policy") {
+    return folder;
+  }
+  throw new Error(`src/${path}: this test has to be told which layer that is`);
+}
+
+const isOwn = (path: string): boolean => path.endsWith(".ts");
+
+/** The first cycle that is found, as a list of paths. */
+function findCycle(all: ReadonlyMap<string, Pick<SourceFile, "imports">>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (path: string, trail: string[]): string[] | undefined => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const next of all.get(path)?.imports.filter(isOwn) ?? []) {
+      const cycle = visit(next, [...trail, path]);
+      if (cycle) return cycle;
+    }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of all.keys()) {
+    const cycle = visit(path, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+t.test("this test sees the imports", async (t) => {
+  const text = [
+    'import a from "node:a";',
+    'import { type B, c } from "./b.js";',
+    'import type { D } from "../errors.js";',
+    'import {\n  e,\n} from "../policy/e.js";',
+    'export { f } from "./f.js";',
+    'export type { G } from "./g.js";',
+    'import "./h.js";',
+    'const i = await import("./i.js");',
+    '// import "./comment.js";',
+    '/* from "./comment.js" */',
+  ].join("\n");
+  t.strictSame(importsOf("worker/x.ts", text), [
+    ...["node:a", "worker/b.ts", "errors.ts", "policy/e.ts"],
+    ...["worker/f.ts", "worker/g.ts", "worker/h.ts", "worker/i.ts"],
+  ]);
+  const wanted = ["errors.ts", "primary/coordinator.ts", "node:module"];
+  for (const name of wanted) t.ok(byPath.get("primary/sticky-balancer.ts")?.imports.includes(name));
+  t.ok(files.length > 25, `${files.length} files`);
+});
+
+t.test("every import of ours leads to a file of ours", async (t) => {
+  for (const { path, imports } of files) {
+    const lost = imports.filter(isOwn).filter((name) => !byPath.has(name));
+    t.strictSame(lost, [], path);
+  }
+});
+
+t.test("dependencies point one way", async (t) => {
+  for (const { path, imports } of files) {
+    const allowed = MAY_IMPORT[layerOf(path)];
+    const wrong = imports.filter(isOwn).filter((name) => !allowed.includes(layerOf(name)));
+    t.strictSame(wrong, [], path);
+  }
+});
+
+t.test("policy is pure: it imports nothing of Node", async (t) => {
+  for (const { path, imports } of files.filter(({ path }) => layerOf(path) === "policy")) {
+    t.strictSame(
+      imports.filter((name) => !isOwn(name)),
+      [],
+      path,
+    );
+  }
+});
+
+t.test("nothing imports in circles, not even types", async (t) => {
+  const circle = { "a.ts": ["b.ts"], "b.ts": ["c.ts", "node:x"], "c.ts": ["b.ts"] };
+  const all = new Map(Object.entries(circle).map(([path, imports]) => [path, { imports }]));
+  t.strictSame(findCycle(all), ["b.ts", "c.ts", "b.ts"], "this test finds one");
+  t.equal(findCycle(byPath), undefined);
+});
+
+t.test("index.ts only exports", async (t) => {
+  const text = withoutComments(byPath.get("index.ts")?.text ?? "");
+  t.match(text, /export/);
+  t.equal(text.replace(/export (type )?\{[^}]*\} from "[^"]+";/g, "").trim(), "");
+});
+
+t.test("files are small", async (t) => {
+  const lengths = files.map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }));
+  for (const { path, lines } of lengths) t.ok(lines <= 300, `${path}: ${lines} of 300 lines`);
+  const long = lengths.filter(({ lines }) => lines > 250);
+  t.ok(long.length <= files.length / 10, `above 250 lines: ${long.map(({ path }) => path)}`);
+});

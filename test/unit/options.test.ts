@@ -1,0 +1,256 @@
+import { availableParallelism } from "node:os";
+import t, { type Test } from "tap";
+import { OptionError, SupervisorError } from "../../src/errors.js";
+import { milliseconds, resolveManagerOptions, resolveStickyOptions } from "../../src/options.js";
+
+interface Rule {
+  fallback: unknown;
+  good: readonly unknown[];
+  bad: readonly unknown[];
+  /** What the message has to say of values that would do. */
+  expected: string;
+}
+
+const DURATION = {
+  good: [1, 1.5, 250, 2 ** 31 - 1],
+  bad: [0, -1, -0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, "5", null, true, [5], {}],
+  expected: "a number of milliseconds from 1 to 2147483647",
+};
+const WHOLE = [
+  0.5,
+  1.5,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  -1,
+  "1",
+  "",
+  null,
+  true,
+  [1],
+  {},
+  1n,
+];
+const TEXT = { good: ["x", "a b"], bad: ["", 0, null, true, ["x"], {}, Symbol("x")] };
+const LIST = {
+  good: [[], ["a"], ["--x=1", ""]],
+  bad: ["a", [1], ["a", null], {}, null, 0, new Set(["a"])],
+  expected: "an array of strings",
+};
+const FLAG = { good: [true, false], bad: [0, 1, "true", "", null, {}, []] };
+const METHOD = {
+  fallback: "least-connection",
+  good: ["least-connection", "round-robin", "random"],
+  bad: ["", "least", "RANDOM", "toString", 0, null, true, ["random"], {}],
+  expected: 'one of "least-connection", "round-robin", "random"',
+};
+const ROUTING = {
+  fallback: "direct",
+  good: ["direct", "upstream"],
+  bad: ["", "Direct", 0, null, false, {}],
+  expected: 'one of "direct", "upstream"',
+};
+const range = (from: number, to: number): string => `an integer from ${from} to ${to}`;
+const log = { info() {}, warn() {}, error() {}, debug() {} };
+
+const MANAGER: Record<string, Rule> = {
+  exec: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
+  host: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
+  count: {
+    fallback: availableParallelism(),
+    good: [1, 2, 1_024],
+    bad: [...WHOLE, 0, 1_025],
+    expected: range(1, 1_024),
+  },
+  args: { fallback: [], ...LIST },
+  execArgv: { fallback: undefined, ...LIST },
+  env: {
+    fallback: {},
+    good: [{}, { A: "1", B: "" }, { A: undefined }],
+    bad: ["A=1", ["A=1"], null, 0, () => {}],
+    expected: "an object",
+  },
+  sticky: { fallback: false, ...FLAG, expected: "true or false" },
+  stickyLoadBalancingMethod: METHOD,
+  routing: ROUTING,
+  port: {
+    fallback: undefined,
+    good: [0, 1, 7_001, 65_535],
+    bad: [...WHOLE, 65_536],
+    expected: range(0, 65_535),
+  },
+  refork: { fallback: true, ...FLAG, expected: "true or false" },
+  limit: {
+    fallback: 60,
+    good: [1, 1_000_000],
+    bad: [...WHOLE, 0, 1_000_001],
+    expected: range(1, 1_000_000),
+  },
+  duration: { fallback: 60_000, ...DURATION },
+  workerInitTimeout: { fallback: 30_000, ...DURATION },
+  stopTimeout: { fallback: 10_000, ...DURATION },
+  logger: {
+    fallback: console,
+    good: [log, console, Object.create(log)],
+    bad: ["console", null, 0, () => {}, []],
+    expected: "an object",
+  },
+};
+
+const STICKY: Record<string, Rule> = {
+  loadBalancingMethod: METHOD,
+  routing: ROUTING,
+  tls: { fallback: undefined, ...FLAG, expected: "true or false" },
+  requestLineTimeout: { fallback: 10_000, ...DURATION },
+  maxUnrouted: {
+    fallback: 10_000,
+    good: [1, 1_000_000],
+    bad: [...WHOLE, 0, 1_000_001],
+    expected: range(1, 1_000_000),
+  },
+};
+
+type Resolve = (options?: object) => object;
+
+/** One option of what comes out. */
+const get = (resolve: Resolve, options: object, name: string): unknown =>
+  Reflect.get(resolve(options), name);
+
+function failure(run: () => unknown): unknown {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+function expectOptionError(t: Test, error: unknown, about: { name: string; value: unknown }): void {
+  const { name, value } = about;
+  if (!(error instanceof OptionError)) {
+    t.fail(`${name}: no OptionError for ${typeof value} ${String(value)}, but ${error}`);
+    return;
+  }
+  t.ok(error instanceof SupervisorError);
+  t.equal(error.code, "ERR_SUPERVISOR_OPTION");
+  t.equal(error.option, name);
+  t.ok(Object.is(error.value, value), "the value itself");
+  t.ok(error.message.includes(`"${name}"`), `names the option: ${error.message}`);
+  const primitive = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const shown = typeof value === "object" && value ? / it is an (object|array)\./ : primitive;
+  if (typeof value !== "function") t.match(error.message, shown, "shows the value");
+}
+
+const CASES: [name: string, resolve: Resolve, rules: Record<string, Rule>][] = [
+  ["manager", resolveManagerOptions, MANAGER],
+  ["sticky", resolveStickyOptions, STICKY],
+];
+
+for (const [title, resolve, rules] of CASES) {
+  t.test(`${title}: every option has a rule here`, async (t) => {
+    t.strictSame(Object.keys(resolve()).sort(), Object.keys(rules).sort());
+  });
+
+  t.test(`${title}: defaults`, async (t) => {
+    for (const [name, { fallback }] of Object.entries(rules)) {
+      for (const options of [{}, { [name]: undefined }]) {
+        const value = get(resolve, options, name);
+        if (name === "logger") t.equal(value, fallback, name);
+        else t.strictSame(value, fallback, name);
+      }
+    }
+    t.strictSame(Object.keys(resolve()), Object.keys(resolve({})));
+  });
+
+  t.test(`${title}: good values are taken as they are`, async (t) => {
+    for (const [name, { good }] of Object.entries(rules)) {
+      for (const value of good) t.strictSame(get(resolve, { [name]: value }, name), value, name);
+    }
+    t.ok(Object.values(rules).every(({ good }) => good.length > 1));
+  });
+
+  t.test(`${title}: bad values are refused, with name, value and what would do`, async (t) => {
+    for (const [name, { bad, expected }] of Object.entries(rules)) {
+      for (const value of bad) {
+        const error = failure(() => resolve({ [name]: value }));
+        expectOptionError(t, error, { name, value });
+        t.ok(String(error).includes(` must be ${expected}, but `), `says what would do: ${error}`);
+      }
+    }
+  });
+
+  t.test(`${title}: options that are no object`, async (t) => {
+    for (const value of [null, [], "x", 1, true]) {
+      const error = failure(() => resolve(value as unknown as object));
+      expectOptionError(t, error, { name: "options", value });
+    }
+  });
+
+  t.test(`${title}: the caller's object is left alone`, async (t) => {
+    const options = Object.fromEntries(
+      Object.entries(rules).map(([name, { good }]) => [name, Object.freeze(good.at(-1))]),
+    );
+    t.doesNotThrow(() => resolve(Object.freeze(options)), "not written to");
+  });
+}
+
+t.test("env and logger: the part that is wrong is named", async (t) => {
+  const cases: [options: object, name: string, value: unknown][] = [
+    [{ env: { A: "1", B: 2 } }, "env.B", 2],
+    [{ env: { A: null } }, "env.A", null],
+    [{ logger: {} }, "logger.info", undefined],
+    [{ logger: { ...log, warn: "x" } }, "logger.warn", "x"],
+    [{ logger: { info() {}, warn() {} } }, "logger.error", undefined],
+  ];
+  for (const [options, name, value] of cases) {
+    const error = failure(() => resolveManagerOptions(options));
+    expectOptionError(t, error, { name, value });
+    t.match(String(error), name.startsWith("env") ? "must be a string" : "must be a function");
+  }
+});
+
+t.test("sticky is the default where there is a port", async (t) => {
+  t.equal(resolveManagerOptions({ port: 7_001 }).sticky, true);
+  t.equal(resolveManagerOptions({ port: 0 }).sticky, true, "any free port is one, too");
+  t.equal(resolveManagerOptions({ port: 7_001, sticky: false }).sticky, false);
+  t.equal(resolveManagerOptions({ host: "::1" }).sticky, false);
+});
+
+t.test("the result is frozen", async (t) => {
+  for (const result of [resolveManagerOptions(), resolveStickyOptions()]) {
+    t.ok(Object.isFrozen(result));
+    t.throws(() => Object.assign(result, { routing: "upstream" }), TypeError);
+  }
+});
+
+t.test("what the result holds is frozen, except the logger, which is not ours", async (t) => {
+  const logger = { ...log };
+  const result = resolveManagerOptions({ args: ["a"], execArgv: ["b"], env: { C: "c" }, logger });
+  t.ok(Object.isFrozen(result.args), "args");
+  t.ok(Object.isFrozen(resolveManagerOptions().args), "args by default");
+  t.ok(Object.isFrozen(result.execArgv), "execArgv");
+  t.ok(Object.isFrozen(result.env), "env");
+  t.equal(result.logger, logger);
+  t.notOk(Object.isFrozen(logger));
+});
+
+t.test("what the caller does with lists and objects later has no effect", async (t) => {
+  const options = { args: ["a"], execArgv: ["b"], env: { C: "c" } };
+  const result = resolveManagerOptions(options);
+  options.args.push("x");
+  options.execArgv.push("x");
+  Object.assign(options.env, { X: "x" });
+  const { args, execArgv, env } = result;
+  t.strictSame({ args, execArgv, env }, { args: ["a"], execArgv: ["b"], env: { C: "c" } });
+});
+
+t.test("milliseconds() checks arguments as it checks options", async (t) => {
+  t.equal(milliseconds("timeout", undefined, 7), 7);
+  t.equal(milliseconds("timeout", 9, 7), 9);
+  const error = failure(() => milliseconds("timeout", "9", 7));
+  expectOptionError(t, error, { name: "timeout", value: "9" });
+});
+
+t.test("a duration below the least that the message names is refused", async (t) => {
+  const error = failure(() => milliseconds("timeout", 0.5, 7));
+  expectOptionError(t, error, { name: "timeout", value: 0.5 });
+});

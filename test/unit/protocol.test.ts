@@ -1,0 +1,167 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import t from "tap";
+import {
+  ADAPTER_CLOSE,
+  ADAPTER_SOURCE,
+  isAdapterMessage,
+  isToPrimary,
+  isToWorker,
+  type ToPrimary,
+  type ToWorker,
+} from "../../src/protocol.js";
+
+const require = createRequire(import.meta.url);
+// An enum of a declaration file is a value only at run time.
+const { MessageType } = require("socket.io-adapter") as { MessageType: Record<string, number> };
+
+const bytes = new Uint8Array([71, 69, 84]);
+
+const TO_WORKER: readonly ToWorker[] = [
+  { type: "sticky:connection", data: bytes, placed: true },
+  { type: "supervisor:welcome", routing: "direct", gatewayDir: "/tmp/x" },
+  { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
+  { type: "supervisor:owner", id: 1, gateway: null },
+  { type: "supervisor:sync", id: 7 },
+  { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
+  { type: "supervisor:stop", timeout: 5_000 },
+];
+
+const TO_PRIMARY: readonly ToPrimary[] = [
+  { type: "supervisor:hello" },
+  { type: "supervisor:ready", gateway: "/tmp/x/1.sock" },
+  { type: "supervisor:ready", gateway: null },
+  { type: "supervisor:sessions", opened: [], closed: [], refused: 0 },
+  { type: "supervisor:sessions", opened: ["a"], closed: ["b", "c"], refused: 2, sync: 7 },
+  { type: "supervisor:whois", id: 1, sid: "a" },
+  { type: "supervisor:whois", id: 2, sid: "" },
+  { type: "supervisor:place", id: 3 },
+  { type: "sticky:connection", data: "sid" },
+  { type: "sticky:disconnection", data: "sid" },
+];
+
+/** What else is on an IPC channel, and what never should be. */
+const FOREIGN: readonly unknown[] = [
+  ...[null, undefined, 0, 1, Number.NaN, true, "", "ready", "supervisor:hello", 1n, Symbol("x")],
+  ...[[], ["supervisor:hello"], {}, () => {}, bytes, new Map([["type", "supervisor:hello"]])],
+  ...[{ type: 1 }, { type: null }, { type: "" }, { type: ["supervisor:hello"] }, { type: {} }],
+  ...["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"].map((type) => ({
+    type,
+  })),
+  { type: "supervisor:hello " },
+  { type: "Supervisor:Hello" },
+  { type: "supervisor:unknown", id: 1 },
+  { TYPE: "supervisor:hello" },
+  { cmd: "NODE_CLUSTER", act: "listening" },
+  { cmd: "NODE_HANDLE_ACK" },
+  { type: "process:msg", data: { some: "pm2 message" }, id: 0, topic: true },
+  { type: "axm:monitor", data: {} },
+  { type: "sticky:http-chunk-start", data: bytes, connectionId: "1" },
+  { type: "sticky:http-response", data: bytes, connectionId: "1" },
+  { source: ADAPTER_SOURCE, type: 3, uid: "a", nsp: "/", data: {} },
+];
+
+/** Each message, with each of its fields missing and of a wrong type. */
+function spoilt(message: object): object[] {
+  const tolerated = ["placed", "sync"]; // not there in messages of @socket.io/sticky; optional
+  const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
+  return fields.flatMap((name) => {
+    const { [name]: _, ...rest } = message as Record<string, unknown>;
+    const wrong = [undefined, {}, true, Symbol("x"), () => {}, [1]];
+    return [rest, ...wrong.map((value) => ({ ...rest, [name]: value }))];
+  });
+}
+
+t.test("every message for the primary is known to it, and not to a worker", async (t) => {
+  for (const message of TO_PRIMARY) {
+    t.equal(isToPrimary(message), true, message.type);
+    t.equal(isToWorker(message), false, message.type);
+    t.equal(isAdapterMessage(message), false, message.type);
+  }
+});
+
+t.test("every message for a worker is known to it, and not to the primary", async (t) => {
+  for (const message of TO_WORKER) {
+    t.equal(isToWorker(message), true, message.type);
+    t.equal(isToPrimary(message), false, message.type);
+    t.equal(isAdapterMessage(message), false, message.type);
+  }
+});
+
+t.test("these are all there are", async (t) => {
+  const text = readFileSync(new URL("../../src/protocol.ts", import.meta.url), "utf8");
+  const known = new Set([...text.matchAll(/^ {2}"([a-z]+:[a-z-]+)":/gm)].map(([, type]) => type));
+  const tested = new Set([...TO_PRIMARY, ...TO_WORKER].map(({ type }) => type));
+  t.strictSame([...known].sort(), [...tested].sort());
+});
+
+t.test("everything else is ignored", async (t) => {
+  for (const message of FOREIGN) {
+    const about = typeof message === "symbol" ? "a symbol" : JSON.stringify(message, replacer);
+    t.equal(isToPrimary(message), false, `primary: ${about}`);
+    t.equal(isToWorker(message), false, `worker: ${about}`);
+  }
+});
+
+t.test("a message with a missing or wrong field is ignored", async (t) => {
+  for (const message of TO_PRIMARY.flatMap(spoilt)) {
+    t.equal(isToPrimary(message), false, JSON.stringify(message, replacer));
+  }
+  for (const message of TO_WORKER.flatMap(spoilt)) {
+    t.equal(isToWorker(message), false, JSON.stringify(message, replacer));
+  }
+  const sids = { opened: ["a", 1], closed: [], refused: 0 };
+  t.equal(isToPrimary({ type: "supervisor:sessions", ...sids }), false, "a sid that is none");
+});
+
+t.test("a __proto__ that came in as data lends nothing", async (t) => {
+  const inherited = JSON.parse('{"__proto__": {"type": "supervisor:hello"}}');
+  t.equal(isToPrimary(inherited), false);
+});
+
+t.test("messages of @socket.io/sticky are understood", async (t) => {
+  // Its primary sends no `placed`; its workers send what ours do not.
+  t.equal(isToWorker({ type: "sticky:connection", data: Buffer.from("GET /") }), true);
+  t.equal(isToPrimary({ type: "sticky:connection", data: "sid" }), true);
+  t.equal(isToPrimary({ type: "sticky:disconnection", data: "sid" }), true);
+});
+
+t.test("adapter messages are told by their source", async (t) => {
+  const message = { source: ADAPTER_SOURCE, type: 3, uid: "a", nsp: "/" };
+  t.equal(isAdapterMessage(message), true);
+  t.equal(isAdapterMessage({ ...message, data: {} }), true);
+  for (const foreign of FOREIGN.slice(0, -1)) t.equal(isAdapterMessage(foreign), false);
+  t.equal(isAdapterMessage({ ...message, source: "other" }), false);
+  for (const wrong of spoilt(message).filter((item) => "type" in item && item.type === 3)) {
+    t.equal(isAdapterMessage(wrong), false, JSON.stringify(wrong, replacer));
+  }
+});
+
+t.test("an adapter message without a numeric type is none", async (t) => {
+  const message = { source: ADAPTER_SOURCE, uid: "a", nsp: "/" };
+  t.equal(isAdapterMessage(message), false);
+  t.equal(isAdapterMessage({ ...message, type: "13" }), false);
+});
+
+t.test("the adapter's numbers are those of socket.io-adapter", async (t) => {
+  t.equal(ADAPTER_CLOSE, MessageType.ADAPTER_CLOSE);
+  // The worker's adapter exports neither, so its source has to tell.
+  const path = new URL("../../src/worker/ipc-adapter.ts", import.meta.url);
+  const text = readFileSync(path, "utf8");
+  for (const name of ["BROADCAST_CLIENT_COUNT", "BROADCAST_ACK"]) {
+    const number = new RegExp(`^const ${name} = (\\d+);$`, "m").exec(text)?.[1];
+    t.equal(Number(number), MessageType[name], name);
+  }
+});
+
+t.test("the adapter's source is that of @socket.io/cluster-adapter", async (t) => {
+  const path = require.resolve("@socket.io/cluster-adapter");
+  t.ok(readFileSync(path, "utf8").includes(`"${ADAPTER_SOURCE}"`), path);
+});
+
+/** So that every value has a text. */
+function replacer(_key: string, value: unknown): unknown {
+  return ["function", "symbol", "bigint", "undefined"].includes(typeof value)
+    ? String(value)
+    : value;
+}
