@@ -1,8 +1,8 @@
 import type { Socket } from "socket.io-client";
 import t from "tap";
-import { clientPerWorker, connectClient, runIn } from "../helpers/clients.js";
+import { clientPerWorker, runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
-import { type Heard, heardOf, next } from "../helpers/heard.js";
+import { type Heard, heard, heardOf, next } from "../helpers/heard.js";
 
 const cluster = await startCluster(t);
 const clients = await clientPerWorker(t, cluster.port, 3, "websocket", {
@@ -51,44 +51,68 @@ t.test("C1 fetchSockets tells rooms, handshake and data", async (t) => {
   }
 });
 
-t.test("C1 sockets that live elsewhere can be worked with", async (t) => {
-  const onRemote = (code: string, ...args: unknown[]) =>
-    runIn(a, `const [remote] = await io.in(args[0]).fetchSockets(); ${code}`, b.id, ...args);
-  const members = () => heardOf(clients, a, `io.to("remote").emit("news", 1)`);
-
-  await onRemote(`remote.join("remote")`);
-  t.strictSame(await members(), [[], [news], []], "join");
-  await onRemote(`remote.leave("remote")`);
-  t.strictSame(await members(), [[], [], []], "leave");
-
-  const got = next(b, "direct");
-  await onRemote(`remote.emit("direct", { buffer: args[1] })`, Buffer.from([1]));
-  t.strictSame(await got, [{ buffer: Buffer.from([1]) }], "emit");
-
-  b.once("question", (question, ack) => ack(`${question}!`));
-  const answer = await onRemote(`return remote.timeout(5_000).emitWithAck("question", "well")`);
-  t.equal(answer, "well!", "emitWithAck: one answer, not a list");
-  t.strictSame(
-    await onRemote(`return new Promise((resolve) => {
-      remote.timeout(100).emit("nobody listens", (error, value) => resolve([error.message, value]));
-    })`),
-    ["operation has timed out", null],
-    "emit with an acknowledgement that never comes",
+const remotely = <T>(where: Socket, id: string | undefined, code: string, ...args: unknown[]) =>
+  runIn<T>(
+    where,
+    `const [remote] = await io.in(args[0]).fetchSockets();
+    if ("conn" in remote) throw new Error("It is not remote");
+    ${code}`,
+    id,
+    ...args,
   );
 
-  const other = await connectClient(t, cluster.port, "websocket", { reconnection: false });
-  const custom = other.io.socket("/custom").connect();
+t.test("C1 a socket that lives elsewhere joins, leaves and gets messages", async (t) => {
+  const members = () => heardOf(clients, a, `io.to("remote").emit("news", 1)`);
+  await remotely(a, b.id, `remote.join("remote")`);
+  t.strictSame(await members(), [[], [news], []], "join");
+  await remotely(a, b.id, `remote.leave("remote")`);
+  t.strictSame(await members(), [[], [], []], "leave");
+
+  const buffer = Buffer.from([1, 2]);
+  const got = await heard(clients, [a], () =>
+    remotely(a, b.id, `remote.emit("direct", { buffer: args[1] })`, buffer),
+  );
+  t.strictSame(got, [[], [["direct", { buffer }]], []], "emit");
+});
+
+t.test("C1 a socket that lives elsewhere answers", async (t) => {
+  b.once("question", (question, ack) => ack(`${question}!`));
+  t.equal(
+    await remotely(a, b.id, `return remote.timeout(9_000).emitWithAck("question", "well")`),
+    "well!",
+    "one answer, not a list",
+  );
+  t.strictSame(
+    await remotely(
+      a,
+      b.id,
+      `return new Promise((resolve) => {
+        remote.timeout(100).emit("nobody listens", (error, value) => {
+          resolve([error.message, value]);
+        });
+      })`,
+    ),
+    ["operation has timed out", null],
+    "or not",
+  );
+});
+
+t.test("C1 a socket that lives elsewhere is disconnected", async (t) => {
+  const own = await clientPerWorker(t, cluster.port, 3, "websocket", { reconnection: false });
+  const pids = await Promise.all(own.map((client) => client.emitWithAck("pid")));
+  const client = own[pids.indexOf(await b.emitWithAck("pid"))] ?? b;
+  const custom = client.io.socket("/custom");
   t.equal(await custom.emitWithAck("echo", 1), 1);
-  const left = next(other, "disconnect");
-  await runIn(b, "(await io.in(args[0]).fetchSockets())[0].disconnect()", other.id);
-  t.match(await left, ["io server disconnect"], "disconnect");
+
+  const left = next(client, "disconnect");
+  await remotely(a, client.id, "remote.disconnect()");
+  t.match(await left, ["io server disconnect"], "disconnect()");
   t.equal(await custom.emitWithAck("echo", 2), 2, "leaves the connection open");
-  other.connect();
-  await next(other, "connect");
-  const closed = new Promise((resolve) => other.io.once("close", resolve));
-  for (const where of clients) {
-    await runIn(where, "(await io.in(args[0]).fetchSockets())[0]?.disconnect(true)", other.id);
-  }
+
+  client.connect();
+  await next(client, "connect");
+  const closed = new Promise((resolve) => client.io.once("close", resolve));
+  await remotely(a, client.id, "remote.disconnect(true)");
   await closed;
   t.notOk(custom.connected, "disconnect(true) closes it");
 });

@@ -1,0 +1,85 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Test } from "tap";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+export const run = promisify(execFile);
+
+/** A command of the project, run in its root as a user would, with its output. */
+export class Spawned {
+  readonly child: ChildProcess;
+  stdout = "";
+  stderr = "";
+
+  constructor(command: string, args: string[], env: Record<string, string>) {
+    this.child = spawn(command, args, {
+      cwd: ROOT,
+      // A group of its own, so that nothing survives the test.
+      detached: true,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+      this.child.emit("output");
+    });
+    this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+      this.child.emit("output");
+    });
+  }
+
+  /** Waits until `pattern` was written to stdout. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.stdout);
+      if (found) return found;
+      if (this.child.exitCode !== null) throw new Error(`It ended.\n${this.stdout}${this.stderr}`);
+      await Promise.race([once(this.child, "output"), once(this.child, "close")]);
+    }
+  }
+
+  async exit(): Promise<{ code: number | null; signal: string | null }> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      await once(this.child, "close");
+    }
+    return { code: this.child.exitCode, signal: this.child.signalCode };
+  }
+
+  destroy(): void {
+    try {
+      if (this.child.pid) process.kill(-this.child.pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
+
+/** Starts a command that ends with the test, however the test ends. */
+export function start(
+  t: Test,
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Spawned {
+  const spawned = new Spawned(command, args, env);
+  const end = () => spawned.destroy();
+  process.setMaxListeners(0); // one for each command that a test starts
+  process.once("exit", end);
+  t.teardown(() => {
+    process.off("exit", end);
+    end();
+  });
+  return spawned;
+}
+
+/** Pids of the children of `pid`. */
+export async function childrenOf(pid: number | undefined): Promise<number[]> {
+  const { stdout } = await run("ps", ["-o", "pid=", "--ppid", String(pid)]).catch(() => ({
+    stdout: "",
+  }));
+  return stdout.trim().split(/\s+/).filter(Boolean).map(Number);
+}

@@ -1,0 +1,77 @@
+import { EventEmitter, once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import t, { type Test } from "tap";
+import type { EngineServer } from "../../../src/worker/engine.js";
+import { ForeignRequests } from "../../../src/worker/foreign-requests.js";
+import { FORWARDED_HEADER, PeerGateway } from "../../../src/worker/peer-gateway.js";
+import { get, RawConnection } from "../../helpers/raw.js";
+
+/** An Engine.IO server that answers with what it saw. */
+function fakeEngine(clients: Record<string, unknown>): EngineServer {
+  const see = ({ headers, rawHeaders, socket }: IncomingMessage) =>
+    JSON.stringify({ headers, rawHeaders, port: socket.remotePort });
+  return Object.assign(new EventEmitter(), {
+    clients,
+    handleRequest: (request: IncomingMessage, response: ServerResponse) =>
+      void response.end(see(request)),
+    handleUpgrade: (...[request, socket]: Parameters<EngineServer["handleUpgrade"]>) => {
+      socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n${see(request)}`);
+    },
+    close() {},
+  });
+}
+
+/** Two workers in one process: "mine" lives in the other one. */
+async function setUp(t: Test): Promise<RawConnection> {
+  const unknown = { whois: async () => null, place: async () => null };
+  const gateway = new PeerGateway();
+  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: {} })));
+  const path = await gateway.listen(t.testdir({}));
+
+  const engine = fakeEngine({});
+  new ForeignRequests({ ...unknown, whois: async () => path }).watch(engine);
+  const server = createServer((req, res) => engine.handleRequest(req, res));
+  server.on("upgrade", (req, socket, head) => engine.handleUpgrade(req, socket, head));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = await RawConnection.open((server.address() as AddressInfo).port);
+  t.teardown(() => {
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  return client;
+}
+
+const TARGET = "/socket.io/?EIO=4&transport=polling&sid=mine";
+
+t.test("R9: a forwarded request looks as if it had come there itself", async (t) => {
+  const client = await setUp(t);
+  client.write(get(TARGET, { "X-Mine": "1" }));
+  const { status, body } = await client.response();
+  t.equal(status, 200);
+  const { headers, rawHeaders, port } = JSON.parse(body);
+  t.equal(headers["x-mine"], "1");
+  t.equal(port, client.socket.localPort, "the client's own port");
+  t.notOk(body.includes(FORWARDED_HEADER), "nothing of the forwarding is left");
+  t.equal(rawHeaders.length % 2, 0);
+});
+
+t.test("R10: a client that sends the header of the forwarding itself", async (t) => {
+  const told = JSON.stringify({ engine: 0, client: { remotePort: 1 } });
+  for (const value of ["boo", "", told, "{"]) {
+    const client = await setUp(t);
+    client.write(get(TARGET, { "X-Supervisor-Forwarded": value }));
+    const { status, body } = await client.response();
+    t.equal(status, 200, `"${value}" is answered`);
+    t.equal(JSON.parse(body).port, client.socket.localPort, "and changes nothing");
+  }
+});
+
+t.test("R10: the same with an upgrade", async (t) => {
+  const client = await setUp(t);
+  const headers = { Connection: "Upgrade", Upgrade: "x", "X-Supervisor-Forwarded": "boo" };
+  client.write(get(TARGET, headers));
+  t.equal((await client.response()).status, 101);
+});
