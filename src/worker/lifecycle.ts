@@ -48,7 +48,10 @@ export class WorkerLifecycle {
     if (this.#stopping) return;
     this.#stopping = true;
     for (const engine of this.#engines) engine.close();
-    for (const server of this.#servers) server.closeIdleConnections();
+    for (const server of this.#servers) {
+      server.closeIdleConnections();
+      server.keepAliveTimeout = 1; // those that are busy close after their response
+    }
     if (this.#sockets.size === 0) this.#end();
     // After the grace, all that is left are requests that take long.
     setTimeout(() => this.#destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));

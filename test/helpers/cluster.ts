@@ -56,7 +56,7 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
       env: {
         PATH: process.env.PATH,
         EXEC: fixture(exec),
-        OPTIONS: JSON.stringify({ count, ...options, sticky }),
+        OPTIONS: JSON.stringify({ manager: { count, ...options }, balancer: sticky }),
         ...env,
       },
     });

@@ -24,7 +24,7 @@ const OUTCOME = (emit: string) => `
     });
   });`;
 
-/** The event "ask", with a callback. */
+/** Emits "ask" with a callback. The first argument is for the operator, the rest is sent. */
 const ask = (where: Socket, operator: string, ...args: unknown[]): Promise<Outcome> =>
   runIn(where, OUTCOME(`((ack) => ${operator}.emit("ask", ...args.slice(1), ack))`), ...args);
 
@@ -138,7 +138,7 @@ t.test("C1 binary answers to binary questions", async (t) => {
   }
   for (const where of clients) {
     const question = { nested: [large] };
-    const { error, responses } = await ask(where, "io.timeout(9_000)", "unused", question);
+    const { error, responses } = await ask(where, "io.timeout(9_000)", null, question);
     t.equal(error, null);
     const answer = { echo: question, own: Buffer.from([7]) };
     t.strictSame(responses, [answer, answer, answer]);
@@ -147,8 +147,7 @@ t.test("C1 binary answers to binary questions", async (t) => {
 
 t.test("C1 answers of every kind come through", async (t) => {
   for (const answer of [undefined, null, 0, "", [], { deep: [null, { x: 1 }] }]) {
-    const client = clients.map((client) => client.once("ask", (ack) => ack(answer)));
-    t.equal(client.length, 3);
+    for (const client of clients) client.once("ask", (ack) => ack(answer));
     const { error, responses } = await ask(a, "io.timeout(9_000)");
     t.equal(error, null);
     const received = answer === undefined ? null : answer;

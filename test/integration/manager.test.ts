@@ -120,7 +120,9 @@ t.test("S7 requests in flight finish before the worker ends", async (t) => {
   await idle.response();
   const stopped = cluster.call("stop");
   t.equal((await connection.response()).body, "slow");
+  const start = performance.now();
   await stopped;
+  t.ok(performance.now() - start < 1_500, "and does not wait any longer");
 });
 
 t.test("S7 a second signal does not wait", async (t) => {

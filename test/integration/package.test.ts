@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import t from "tap";
+import { ROOT, run } from "../helpers/spawned.js";
+
+t.test("npm pack lists what users need, and nothing else", async (t) => {
+  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+    cwd: ROOT,
+  });
+  const listed = JSON.parse(stdout) as unknown;
+  const [pack] = (Array.isArray(listed) ? listed : Object.values(listed as object)) as {
+    files: { path: string }[];
+  }[];
+  const paths = pack?.files.map(({ path }) => path) ?? [];
+  const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w/-]+\.(js|d\.ts))$/;
+  t.same(
+    paths.filter((path) => !expected.test(path)),
+    [],
+  );
+  for (const path of ["dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"]) {
+    t.ok(paths.includes(path), path);
+  }
+});
+
+t.test("publint and attw find nothing", async (t) => {
+  t.setTimeout(90_000);
+  const { stdout } = await run("npm", ["run", "check:package"], {
+    cwd: ROOT,
+    // npm pack would build, under the feet of the other tests.
+    env: { ...process.env, npm_config_ignore_scripts: "true" },
+  });
+  t.match(stdout, /No problems found/);
+});
+
+t.test("import and require() give the same module", async (t) => {
+  const names = [
+    "ClusterManager",
+    "ERROR_CODES",
+    "OptionError",
+    "RestartLimitError",
+    "SupervisorError",
+    "WorkerBootError",
+    "setupStickyMaster",
+    "setupWorker",
+  ];
+  const script = `
+    const required = require("socket-supervisor");
+    import("socket-supervisor").then((imported) => {
+      console.log(JSON.stringify({
+        names: Object.keys(imported).sort(),
+        same: Object.keys(imported).every((name) => imported[name] === required[name]),
+      }));
+    });`;
+  const { stdout, stderr } = await run(process.execPath, ["--no-warnings", "-e", script], {
+    cwd: ROOT,
+  });
+  t.equal(stderr, "");
+  t.same(JSON.parse(stdout), { names, same: true });
+});
+
+t.test("the README's three lines type-check against the package's declarations", async (t) => {
+  const dir = await mkdtemp(join(ROOT, "node_modules", ".types-"));
+  t.teardown(() => rm(dir, { recursive: true }));
+  await writeFile(
+    join(dir, "use.mts"),
+    `import { createServer } from "node:http";
+import { Server } from "socket.io";
+import { ClusterManager, setupStickyMaster, setupWorker, type ClusterStatus } from "socket-supervisor";
+const manager = new ClusterManager({ port: 7001, count: 4, stickyLoadBalancingMethod: "least-connection" });
+setupStickyMaster(createServer(), { loadBalancingMethod: "round-robin" });
+const status: ClusterStatus = manager.status();
+manager.on("worker:exit", (worker, exit) => console.log(worker.id, exit.signal, status.sessions));
+await setupWorker(new Server(createServer()));
+// @ts-expect-error not a method
+new ClusterManager({ stickyLoadBalancingMethod: "fastest" });
+// @ts-expect-error a number
+new ClusterManager({ count: "4" });
+`,
+  );
+  await run(
+    join(ROOT, "node_modules/.bin/tsc"),
+    ["--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", join(dir, "use.mts")],
+    { cwd: dir },
+  );
+  t.pass("tsc accepts it");
+});
