@@ -79,7 +79,16 @@ new ClusterManager({ count: "4" });
   );
   await run(
     join(ROOT, "node_modules/.bin/tsc"),
-    ["--ignoreConfig", "--noEmit", "--strict", "--module", "nodenext", "--target", "es2023", join(dir, "use.mts")],
+    [
+      "--ignoreConfig",
+      "--noEmit",
+      "--strict",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      join(dir, "use.mts"),
+    ],
     { cwd: dir },
   );
   t.pass("tsc accepts it");

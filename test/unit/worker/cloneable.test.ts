@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { deserialize, serialize } from "node:v8";
 import t, { type Test } from "tap";
 import { isUncloneable, toCloneable } from "../../../src/worker/cloneable.js";
@@ -26,20 +27,47 @@ class Point {
   move(): void {}
 }
 
-t.test("isUncloneable tells the clone's own complaint from others", async (t) => {
-  for (const value of [fn, Symbol("x"), { deep: [fn] }]) {
-    for (const clone of [structuredClone, serialize]) {
-      try {
-        clone(value);
-        t.fail("it was cloned");
-      } catch (error) {
-        t.equal(isUncloneable(error), true);
-      }
-    }
+/** What `run` throws. */
+function failure(run: () => unknown): unknown {
+  try {
+    run();
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  for (const error of [new Error("x"), new TypeError("x"), null, undefined, "DataCloneError"]) {
-    t.equal(isUncloneable(error), false);
+}
+
+t.test("isUncloneable knows what an IPC channel says to a function", async (t) => {
+  const child = spawn(process.execPath, ["-e", "process.on('disconnect', () => process.exit())"], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    serialization: "advanced",
+  });
+  t.teardown(() => child.kill());
+  for (const value of [{ f: fn }, { deep: [Symbol("x")] }]) {
+    const error = failure(() => child.send(value));
+    t.match(error, { message: /could not be cloned/ });
+    t.equal(isUncloneable(error), true, String(error));
+    t.doesNotThrow(() => child.send(toCloneable(value) as object), "and the copy passes");
   }
+  child.disconnect();
+});
+
+t.test("isUncloneable knows what the structured clone says", async (t) => {
+  for (const clone of [structuredClone, serialize]) {
+    t.equal(isUncloneable(failure(() => clone({ f: fn }))), true, clone.name);
+  }
+});
+
+t.test("isUncloneable is not about other errors", async (t) => {
+  const others = [
+    new Error("x"),
+    new TypeError("channel closed"),
+    null,
+    undefined,
+    "x",
+    { name: 1 },
+  ];
+  for (const error of others) t.equal(isUncloneable(error), false, String(error));
 });
 
 t.test("functions and symbols go, as JSON.stringify does it", async (t) => {
