@@ -12,9 +12,10 @@ export type { LoadBalancingMethod } from "./policy/balance.js";
 export {
   ClusterManager,
   type ClusterManagerEvents,
-  type ClusterStatus,
-  type ManagerPhase,
-  type WorkerStatus,
+  type HangReport,
 } from "./primary/cluster-manager.js";
+export type { ReloadReport } from "./primary/reloads.js";
+export type { ClusterStatus, ManagerPhase, WorkerStatus } from "./primary/status.js";
 export { setupStickyMaster } from "./primary/sticky-balancer.js";
+export type { WorkerVitals } from "./protocol.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

@@ -40,15 +40,28 @@ export interface ClusterManagerOptions {
   duration?: number;
   /** ms a worker may take to become ready. Default: 30,000. */
   workerInitTimeout?: number;
+  /** ms before the second restart in a row of one worker; doubles from there. Default: 100. */
+  backoffInitial?: number;
+  /** ms that a restart waits at most. Default: 2,000. */
+  backoffMax?: number;
+  /** ms of life after which a worker's earlier deaths are forgotten. Default: 10,000. */
+  backoffForgetAfter?: number;
+  /** ms over which a leaving worker's sessions are moved to the others. Default: 30,000. */
+  drainTimeout?: number;
   /** ms that `stop()` may take before workers are killed. Default: 10,000. */
   stopTimeout?: number;
+  /** ms without a heartbeat after which a worker is killed and replaced. Default: 10,000. */
+  hangTimeout?: number;
+  /** Bytes of resident memory above which a worker is replaced gracefully. Default: no limit. */
+  maxMemory?: number;
   /** Default: `console`. */
   logger?: Logger;
 }
 
 export type ResolvedManagerOptions = Readonly<
-  Required<Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec">> & {
+  Required<Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec" | "maxMemory">> & {
     exec: string | undefined;
+    maxMemory: number | undefined;
     execArgv: readonly string[] | undefined;
     port: number | undefined;
     host: string | undefined;
@@ -77,7 +90,7 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
   expectObject("options", options);
   return Object.freeze({
     exec: text("exec", options.exec),
-    count: integer("count", options.count, availableParallelism(), 1, 1_024),
+    count: workerCount("count", options.count, availableParallelism()),
     args: Object.freeze(strings("args", options.args) ?? []),
     execArgv: strings("execArgv", options.execArgv),
     env: { ...environment("env", options.env) },
@@ -94,7 +107,16 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
     limit: integer("limit", options.limit, 60, 1, 1_000_000),
     duration: milliseconds("duration", options.duration, 60_000),
     workerInitTimeout: milliseconds("workerInitTimeout", options.workerInitTimeout, 30_000),
+    backoffInitial: milliseconds("backoffInitial", options.backoffInitial, 100),
+    backoffMax: milliseconds("backoffMax", options.backoffMax, 2_000),
+    backoffForgetAfter: milliseconds("backoffForgetAfter", options.backoffForgetAfter, 10_000),
+    drainTimeout: milliseconds("drainTimeout", options.drainTimeout, 30_000),
     stopTimeout: milliseconds("stopTimeout", options.stopTimeout, 10_000),
+    hangTimeout: hangTimeout("hangTimeout", options.hangTimeout),
+    maxMemory:
+      options.maxMemory === undefined
+        ? undefined
+        : integer("maxMemory", options.maxMemory, 0, 1, Number.MAX_SAFE_INTEGER),
     logger: logger("logger", options.logger),
   });
 }
@@ -128,6 +150,24 @@ function integer(name: string, value: unknown, fallback: number, min: number, ma
   if (value === undefined) return fallback;
   if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max) return Number(value);
   throw new OptionError(name, value, `an integer from ${min} to ${max}`);
+}
+
+/** ms without a heartbeat after which a worker gets no new sessions. */
+export const HEARTBEAT_TIMEOUT = 2_000;
+
+function hangTimeout(name: string, value: unknown): number {
+  const timeout = milliseconds(name, value, 10_000);
+  if (timeout > HEARTBEAT_TIMEOUT) return timeout;
+  throw new OptionError(
+    name,
+    value,
+    `more than ${HEARTBEAT_TIMEOUT} ms, after which a silent worker gets no new sessions`,
+  );
+}
+
+/** How many workers: an option, and the argument of `scale()`. */
+export function workerCount(name: string, value: unknown, fallback: number): number {
+  return integer(name, value, fallback, 1, 1_024);
 }
 
 function flag(name: string, value: unknown, fallback: boolean): boolean {

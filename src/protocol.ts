@@ -13,7 +13,7 @@ export type ToWorker =
    */
   | { type: "sticky:connection"; data: Uint8Array; placed: boolean }
   /** The answer to `hello`: what this cluster looks like. */
-  | { type: "supervisor:welcome"; routing: Routing; gatewayDir: string }
+  | { type: "supervisor:welcome"; routing: Routing; gatewayDir: string; hangTimeout: number }
   /**
    * The answer to `whois` and `place`: the gateway of the worker; `null`: nobody, or the asker.
    */
@@ -22,6 +22,8 @@ export type ToWorker =
   | { type: "supervisor:sync"; id: number }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
+  /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
+  | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
   | { type: "supervisor:stop"; timeout: number };
 
@@ -30,12 +32,23 @@ export type ToPrimary =
   | { type: "supervisor:hello" }
   | { type: "supervisor:ready"; gateway: string | null }
   | SessionNotice
+  | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
   /** Where should a session open whose handshake came on a connection that was in use? */
   | { type: "supervisor:place"; id: number }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
+
+/** How a worker is, twice a second. */
+export interface WorkerVitals {
+  /** Share of the time that its event loop was busy, 0 to 1. */
+  eventLoopUtilization: number;
+  /** The longest that the event loop was late since the last heartbeat (ms). */
+  eventLoopDelay: number;
+  /** Resident memory (bytes). */
+  rss: number;
+}
 
 /** What happened to a worker's sessions since its last notice. */
 export interface SessionNotice {
@@ -76,6 +89,10 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
   "supervisor:sessions": (m) =>
     isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
+  "supervisor:heartbeat": (m) =>
+    typeof m.eventLoopUtilization === "number" &&
+    typeof m.eventLoopDelay === "number" &&
+    typeof m.rss === "number",
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
   "supervisor:place": (m) => typeof m.id === "number",
   "sticky:connection": (m) => typeof m.data === "string",
@@ -84,11 +101,15 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
 
 const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "sticky:connection": (m) => m.data instanceof Uint8Array,
-  "supervisor:welcome": (m) => typeof m.gatewayDir === "string" && typeof m.routing === "string",
+  "supervisor:welcome": (m) =>
+    typeof m.gatewayDir === "string" &&
+    typeof m.routing === "string" &&
+    typeof m.hangTimeout === "number",
   "supervisor:owner": (m) =>
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
+  "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",
 };
 

@@ -1,41 +1,105 @@
 /**
- * What the manager does next. Pure: slots and time in, actions out.
+ * What the manager does next. Pure: facts and time in, actions out.
  *
- * Everything that happens (an exit, a ready message, a timeout, a call) only changes the recorded
- * facts; then this function compares them with what is wanted. A slot is a place for one worker;
- * there are always `count` of them.
+ * Everything that happens (an exit, a ready message, a missing heartbeat, a call) only changes the
+ * recorded facts; then this function compares them with what is wanted. A slot is a place for one
+ * serving worker. A reload is nothing but a higher wanted generation: a worker of an older one is
+ * outdated, and replaced by the same steps as one that uses too much memory. So a crash in the
+ * middle of it heals like any other.
+ *
+ * Invariants: at most one successor at a time, started only when every slot has a ready worker and
+ * nobody is leaving (S8: at most one process above the count); the old worker leaves only when its
+ * successor is ready (S1: never fewer ready workers than slots).
  */
 
-export interface SlotFacts {
-  /** `undefined`: no process. `since`: ms, monotonic, of its start. */
-  worker: { ready: boolean; since: number } | undefined;
-  /** Not before this time (ms, monotonic) is the slot filled again; `Infinity`: never. */
+export interface WorkerFacts {
+  state: "starting" | "ready" | "hung" | "draining" | "stopping" | "dead";
+  generation: number;
+  /** It has to be replaced whatever its generation. */
+  recycle: boolean;
+  /**
+   * ms, monotonic; what must have happened by then depends on the state: readiness (starting), a
+   * heartbeat (ready, hung), the end of all sessions (draining), the end of the process (stopping, dead).
+   */
+  deadline: number;
+}
+
+export interface SlotFacts<W extends WorkerFacts> {
+  worker: W | undefined;
+  /** Is being started to take the worker's place. */
+  successor: W | undefined;
+  /** Not before this time (ms, monotonic) is an empty slot filled; `Infinity`: never. */
   spawnAt: number;
 }
 
-export type Action =
-  | { type: "spawn"; slot: number }
-  /** The worker did not become ready in time. */
-  | { type: "boot-timeout"; slot: number };
+export interface Facts<W extends WorkerFacts> {
+  slots: readonly SlotFacts<W>[];
+  /** Workers that have lost their slot, and still run. */
+  leaving: readonly W[];
+  /** Wanted. */
+  generation: number;
+}
 
-export interface Plan {
-  actions: Action[];
+export type Action<W extends WorkerFacts> =
+  /** Fill an empty slot. */
+  | { type: "spawn"; slot: SlotFacts<W> }
+  /** Start a successor for a slot whose worker is outdated. */
+  | { type: "surge"; slot: SlotFacts<W> }
+  /** The successor takes the slot; the old worker, if it still lives, leaves. */
+  | { type: "promote"; slot: SlotFacts<W> }
+  /** The deadline of the worker's state is over. */
+  | { type: "overdue"; worker: W };
+
+export interface Plan<W extends WorkerFacts> {
+  actions: Action<W>[];
   /** When to look again though nothing happens (ms, monotonic); `Infinity`: no need. */
   wakeAt: number;
 }
 
-export function plan(slots: readonly SlotFacts[], now: number, workerInitTimeout: number): Plan {
-  const actions: Action[] = [];
+/** The next step. Call it again after its actions were taken; it ends with no actions. */
+export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<W> {
+  const { slots, leaving, generation } = facts;
+  const actions: Action<W>[] = [];
   let wakeAt = Number.POSITIVE_INFINITY;
-  slots.forEach(({ worker, spawnAt }, slot) => {
-    if (worker === undefined) {
+
+  const all = [...slots.flatMap((slot) => [slot.worker, slot.successor]), ...leaving];
+  for (const worker of all) {
+    if (worker === undefined) continue;
+    if (worker.deadline <= now) actions.push({ type: "overdue", worker });
+    else wakeAt = Math.min(wakeAt, worker.deadline);
+  }
+  for (const slot of slots) {
+    const { worker, successor, spawnAt } = slot;
+    if (successor !== undefined) {
+      if (successor.state === "ready" || worker === undefined)
+        actions.push({ type: "promote", slot });
+    } else if (worker === undefined) {
       if (spawnAt <= now) actions.push({ type: "spawn", slot });
       else wakeAt = Math.min(wakeAt, spawnAt);
-    } else if (!worker.ready) {
-      const deadline = worker.since + workerInitTimeout;
-      if (deadline <= now) actions.push({ type: "boot-timeout", slot });
-      else wakeAt = Math.min(wakeAt, deadline);
     }
-  });
+  }
+  const settled =
+    actions.length === 0 &&
+    leaving.length === 0 &&
+    slots.every(({ worker, successor }) => worker?.state === "ready" && successor === undefined);
+  const outdated = slots.find(({ worker }) => worker && isOutdated(worker, generation));
+  if (settled && outdated !== undefined) actions.push({ type: "surge", slot: outdated });
   return { actions, wakeAt };
+}
+
+export function isOutdated(worker: WorkerFacts, generation: number): boolean {
+  return worker.recycle || worker.generation < generation;
+}
+
+/** Whether nothing is left to do for a reload: no slot is outdated, nobody is coming or going. */
+export function isSettled<W extends WorkerFacts>(facts: Facts<W>): boolean {
+  return (
+    facts.leaving.length === 0 &&
+    facts.slots.every(
+      ({ worker, successor }) =>
+        successor === undefined &&
+        worker?.state === "ready" &&
+        worker.generation >= facts.generation,
+    )
+  );
 }

@@ -7,8 +7,15 @@ export interface RestartPolicy {
   duration: number;
 }
 
-/** First restart at once, then 100 ms doubling to 2 s, per slot; forgotten after 10 s of life. */
-export const BACKOFF = { initial: 100, max: 2_000, forgetAfter: 10_000 } as const;
+/** All in ms. */
+export interface Backoff {
+  /** The wait before the second restart in a row; the first is at once. It doubles from here. */
+  initial: number;
+  /** The longest wait. */
+  max: number;
+  /** A worker that lived this long starts a new row. */
+  forgetAfter: number;
+}
 
 export interface RestartWindow {
   /** Times of deaths that still count, oldest first. */
@@ -35,13 +42,17 @@ export function recordDeath(
  *   that died together do not come back together
  * @returns ms
  */
-export function restartDelay(failures: number, random: () => number = Math.random): number {
+export function restartDelay(
+  failures: number,
+  backoff: Backoff,
+  random: () => number = Math.random,
+): number {
   if (failures <= 1) return 0;
-  const step = Math.min(BACKOFF.initial * 2 ** (failures - 2), BACKOFF.max);
+  const step = Math.min(backoff.initial * 2 ** (failures - 2), backoff.max);
   return Math.round(step * (0.5 + random() / 2));
 }
 
 /** Deaths in a row after one more, given how long the worker had lived (ms). */
-export function failuresInARow(before: number, lived: number): number {
-  return lived >= BACKOFF.forgetAfter ? 1 : before + 1;
+export function failuresInARow(before: number, lived: number, backoff: Backoff): number {
+  return lived >= backoff.forgetAfter ? 1 : before + 1;
 }

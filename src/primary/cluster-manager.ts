@@ -13,42 +13,34 @@ import {
   milliseconds,
   type ResolvedManagerOptions,
   resolveManagerOptions,
+  workerCount,
 } from "../options.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
-import { bindStopSignals } from "./signals.js";
+import { type ReloadEvents, type ReloadReport, Reloads } from "./reloads.js";
+import { endWorkers, withDeadline } from "./shutdown.js";
+import { bindSignals } from "./signals.js";
+import { type ClusterStatus, idOf, type ManagerPhase, workerStatus } from "./status.js";
 import { setupStickyMaster } from "./sticky-balancer.js";
-import type { WorkerHandle, WorkerState } from "./worker-handle.js";
-import { WorkerSlots } from "./worker-slots.js";
+import type { WorkerHandle } from "./worker-handle.js";
+import { WorkerPool } from "./worker-pool.js";
 
-/** One worker, as `manager.status()` tells it. */
-export interface WorkerStatus {
-  /** The pid as a string, as in `getWorkerIds()`. */
-  id: string;
-  pid: number | undefined;
-  state: WorkerState;
-  generation: number;
+/** What is known of a worker that hangs. */
+export interface HangReport {
+  /** ms since its last heartbeat. */
+  silentFor: number;
   sessions: number;
-  /** ms */
-  uptime: number;
+  /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
+  stderr: string;
 }
-
-export interface ClusterStatus {
-  pid: number;
-  phase: ManagerPhase;
-  /** Address of the `port` shorthand's server, or `null`. */
-  address: AddressInfo | null;
-  sessions: number;
-  workers: WorkerStatus[];
-}
-
-export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopped";
 
 /** Events of {@link ClusterManager}. */
-export interface ClusterManagerEvents {
+export interface ClusterManagerEvents extends ReloadEvents {
   /** A worker became ready. */
   "worker:ready": [Worker];
   /** A worker's process ended. */
   "worker:exit": [Worker, WorkerExit];
+  /** A worker's event loop has not turned for `hangTimeout`; it is killed. */
+  "worker:hang": [Worker, HangReport];
   /** Workers die too fast; the primary stops and exits with 1. */
   "cluster:give-up": [RestartLimitError];
 }
@@ -65,7 +57,8 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   readonly options: ResolvedManagerOptions;
   #phase: ManagerPhase = "idle";
   #coordinator: Coordinator | undefined;
-  #slots: WorkerSlots | undefined;
+  #pool: WorkerPool | undefined;
+  #reloads: Reloads | undefined;
   #server: Server | undefined;
   #stopListeners: (() => unknown)[] = [];
   #stopping: Promise<void> | undefined;
@@ -101,11 +94,12 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     if (this.options.sticky) this.#coordinator.registry.requiresAdoption = true;
     if (this.options.port !== undefined) this.#server = this.#createServer();
     this.#phase = "starting";
-    this.#unbindSignals = bindStopSignals(
-      this.options.logger,
-      () => this.stop(),
-      () => this.#killAll(),
-    );
+    this.#unbindSignals = bindSignals(this.options.logger, {
+      stop: () => this.stop(),
+      kill: () => this.#killAll(),
+      reload: () => this.reload(),
+      scaleBy: async (step) => this.scale((this.#pool?.count ?? 0) + step),
+    });
     try {
       await this.#startWorkers(this.#coordinator);
       await this.#listen();
@@ -117,6 +111,31 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     this.#phase = "running";
     // pm2's `wait_ready`, and anybody else who forked this process.
     process.send?.("ready", undefined, undefined, () => {});
+  }
+
+  /**
+   * Replaces all workers, one at a time, by new ones that load their file afresh: the new one is
+   * ready before the old one's sessions are moved, over `drainTimeout`. Service goes on.
+   *
+   * @returns when every old worker has ended. During a reload it gives the next one's promise.
+   * @throws WorkerBootError when a new worker does not become ready; the old workers stay
+   * @throws SupervisorError `ERR_SUPERVISOR_STATE` when the manager is not running
+   */
+  async reload(): Promise<ReloadReport> {
+    return this.#running("reload()").reloads.reload();
+  }
+
+  /**
+   * Changes the number of workers. Those that are too many move their sessions and end.
+   *
+   * @returns when there are `count` ready workers, and the others have ended
+   * @throws OptionError; SupervisorError `ERR_SUPERVISOR_STATE` when the manager is not running
+   */
+  async scale(count: number): Promise<void> {
+    const { pool } = this.#running("scale()");
+    const settled = new Promise<void>((resolve) => pool.once("settled", resolve));
+    pool.setCount(workerCount("count", count, pool.count));
+    await settled;
   }
 
   /**
@@ -156,26 +175,23 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
 
   /** A snapshot; plain data. */
   status(): ClusterStatus {
-    const now = performance.now();
-    const workers = this.#handles().map((handle) => ({
-      id: idOf(handle),
-      pid: handle.pid,
-      state: handle.state,
-      generation: handle.generation,
-      sessions: this.#coordinator?.sessions.count(handle) ?? 0,
-      uptime: Math.round(now - handle.startedAt),
-    }));
+    const workers = this.#handles().map((handle) =>
+      workerStatus(handle, this.#coordinator?.sessions.count(handle) ?? 0),
+    );
     return {
       pid: process.pid,
       phase: this.#phase,
       address: (this.#server?.address() as AddressInfo | null | undefined) ?? null,
+      count: this.#pool?.count ?? this.options.count,
+      generation: this.#pool?.generation ?? 0,
+      restarts: this.#pool?.restarts ?? 0,
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
     };
   }
 
   #handles(): WorkerHandle[] {
-    return this.#slots?.handles() ?? [];
+    return this.#pool?.handles() ?? [];
   }
 
   #createServer(): Server {
@@ -187,27 +203,48 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     return server;
   }
 
+  #running(call: string): { pool: WorkerPool; reloads: Reloads } {
+    if (this.#phase === "running" && this.#pool !== undefined && this.#reloads !== undefined) {
+      return { pool: this.#pool, reloads: this.#reloads };
+    }
+    throw new SupervisorError(
+      "ERR_SUPERVISOR_STATE",
+      `${call} was called, but the manager is ${this.#phase}. Wait for start() first.`,
+    );
+  }
+
   #startWorkers(coordinator: Coordinator): Promise<void> {
     const { logger } = this.options;
+    coordinator.hangTimeout = this.options.hangTimeout;
+    const pool = new WorkerPool(coordinator.registry, this.options);
+    this.#pool = pool;
+    this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
+    pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
+    pool.on("hang", (handle, { silentFor }) => {
+      const sessions = coordinator.sessions.count(handle);
+      const { stderr } = handle.describeExit(null, null);
+      logger.error(
+        `[socket-supervisor] worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
+          `with ${sessions} sessions: killing it`,
+      );
+      this.emit("worker:hang", handle.worker, { silentFor, sessions, stderr });
+    });
+    pool.on("giveUp", (error) => this.#giveUp(error));
     return new Promise((resolve, reject) => {
-      this.#slots = new WorkerSlots(coordinator.registry, this.options, {
-        allReady: resolve,
-        ready: (handle) => this.emit("worker:ready", handle.worker),
-        exit: (handle, exit) => {
-          this.emit("worker:exit", handle.worker, exit);
-          if (this.#phase === "stopping") reject(stoppedWhileStarting());
-        },
-        bootFailed: (error: WorkerBootError) => {
-          if (this.#phase === "starting") {
-            this.#slots?.halt();
-            reject(error);
-          } else {
-            logger.error(`[socket-supervisor] ${error.message}`);
-          }
-        },
-        giveUp: (error) => this.#giveUp(error),
+      pool.once("settled", resolve);
+      pool.on("exit", (handle, exit) => {
+        this.emit("worker:exit", handle.worker, exit);
+        if (this.#phase === "stopping") reject(stoppedWhileStarting());
       });
-      this.#slots.start();
+      pool.on("bootFailed", (error: WorkerBootError) => {
+        if (this.#phase === "starting") {
+          pool.halt();
+          reject(error);
+        } else {
+          logger.error(`[socket-supervisor] ${error.message}`);
+        }
+      });
+      pool.setCount(this.options.count);
     });
   }
 
@@ -240,14 +277,14 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const deadline = performance.now() + timeout;
     const wasIdle = this.#phase === "idle";
     this.#phase = "stopping";
-    this.#slots?.halt();
+    this.#pool?.halt();
     const coordinator = this.#coordinator;
     // No new sessions from here on; those that come get 503.
     for (const handle of this.#handles()) coordinator?.registry.setState(handle, "stopping");
     await withDeadline(this.#runStopListeners(), deadline);
     this.#server?.close();
-    await this.#endWorkers(deadline);
-    this.#slots?.dispose();
+    await endWorkers(this.#handles(), deadline);
+    this.#pool?.dispose();
     this.#unbindSignals?.();
     if (!wasIdle && [...(coordinator?.registry.all ?? [])].length === 0) coordinator?.removeFiles();
     this.#phase = "stopped";
@@ -263,29 +300,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     }
   }
 
-  /** Returns when no process is left: what does not end by the deadline is killed. */
-  async #endWorkers(deadline: number): Promise<void> {
-    const exits = Promise.all(
-      this.#handles().map((handle) => {
-        const exit = new Promise((resolve) => handle.worker.once("exit", resolve));
-        const timeout = Math.max(1, deadline - performance.now());
-        if (handle.isOurs) handle.send({ type: "supervisor:stop", timeout });
-        else handle.signal("SIGTERM");
-        return exit;
-      }),
-    );
-    await withDeadline(exits, deadline);
-    this.#killAll();
-    await exits;
-  }
-
   #killAll(): void {
     for (const handle of this.#handles()) handle.signal("SIGKILL");
   }
-}
-
-function idOf(handle: WorkerHandle): string {
-  return String(handle.pid);
 }
 
 function stoppedWhileStarting(): SupervisorError {
@@ -293,15 +310,4 @@ function stoppedWhileStarting(): SupervisorError {
     "ERR_SUPERVISOR_STATE",
     "The manager was stopped before all of its workers were ready.",
   );
-}
-
-/** Returns when `work` is done or the time is up, whichever is first. */
-async function withDeadline(work: Promise<unknown>, deadline: number): Promise<void> {
-  const controller = new AbortController();
-  const timer = new Promise<void>((resolve) => {
-    const timeout = setTimeout(resolve, Math.max(0, deadline - performance.now()));
-    controller.signal.addEventListener("abort", () => clearTimeout(timeout));
-  });
-  await Promise.race([work, timer]);
-  controller.abort();
 }

@@ -22,6 +22,8 @@ export class Coordinator {
   #gatewayDir: string | undefined;
   /** Told to the workers; they have to set up the same side of it. */
   routing: Routing = "direct";
+  /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
+  hangTimeout = 10_000;
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
@@ -52,6 +54,7 @@ export class Coordinator {
           type: "supervisor:welcome",
           routing: this.routing,
           gatewayDir: this.#gatewayDir,
+          hangTimeout: this.hangTimeout,
         });
         break;
       case "supervisor:sessions":

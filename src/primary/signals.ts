@@ -1,27 +1,34 @@
 import type { Logger } from "../options.js";
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
+/** What signals ask of a manager. */
+export interface SignalActions {
+  stop(): Promise<unknown>;
+  /** Ends what is there, now. */
+  kill(): void;
+  reload(): Promise<unknown>;
+  /** One worker more, or one less. */
+  scaleBy(step: 1 | -1): Promise<unknown>;
+}
+
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
 
 /**
- * The first signal stops in order and exits with 0; a second one does not wait.
+ * The signals of unicorn and gunicorn: HUP reloads, TTIN and TTOU change the number of workers.
+ * The first signal to stop does it in order and exits with 0; a second one does not wait.
  *
  * @returns a function that takes the handlers off again
  */
-export function bindStopSignals(
-  logger: Logger,
-  stop: () => Promise<void>,
-  kill: () => void,
-): () => void {
+export function bindSignals(logger: Logger, actions: SignalActions): () => void {
   let stopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const onStop = (signal: NodeJS.Signals): void => {
     if (stopping) {
       logger.warn(`[socket-supervisor] ${signal} again: killing the workers`);
-      kill();
+      actions.kill();
       process.exit(1);
     }
     stopping = true;
     logger.info(`[socket-supervisor] ${signal}: stopping`);
-    stop().then(
+    actions.stop().then(
       () => process.exit(0),
       (error) => {
         logger.error("[socket-supervisor] stop failed:", error);
@@ -29,8 +36,22 @@ export function bindStopSignals(
       },
     );
   };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  const tell =
+    (act: () => Promise<unknown>) =>
+    (signal: NodeJS.Signals): void => {
+      if (stopping) return;
+      act().catch((error: Error) => {
+        logger.error(`[socket-supervisor] ${signal}: ${error.message}`);
+      });
+    };
+  const handlers: [NodeJS.Signals, (signal: NodeJS.Signals) => void][] = [
+    ...STOP_SIGNALS.map((signal): [NodeJS.Signals, typeof onStop] => [signal, onStop]),
+    ["SIGHUP", tell(() => actions.reload())],
+    ["SIGTTIN", tell(() => actions.scaleBy(1))],
+    ["SIGTTOU", tell(() => actions.scaleBy(-1))],
+  ];
+  for (const [signal, handler] of handlers) process.on(signal, handler);
   return () => {
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    for (const [signal, handler] of handlers) process.off(signal, handler);
   };
 }

@@ -1,16 +1,18 @@
 import type { Worker } from "node:cluster";
 import type { WorkerExit } from "../errors.js";
 import { Reservations } from "../policy/balance.js";
-import type { ToWorker } from "../protocol.js";
+import type { WorkerFacts } from "../policy/reconcile.js";
+import type { ToWorker, WorkerVitals } from "../protocol.js";
 
 /**
  * - `starting`: forked, not ready
- * - `ready`: gets new sessions
- * - `cordoned`: keeps its sessions, gets no new ones
+ * - `ready`: gets new sessions; in no other state does a worker get any
+ * - `hung`: no heartbeat for 2 s
+ * - `draining`: keeps its sessions for as long as it takes to move them
  * - `stopping`: told to end
- * - `dead`: its channel or its process is gone
+ * - `dead`: it cannot be reached any more; its process has ended, or will
  */
-export type WorkerState = "starting" | "ready" | "cordoned" | "stopping" | "dead";
+export type WorkerState = WorkerFacts["state"];
 
 /** How many lines of a worker's stderr are kept for the error that may follow. */
 const STDERR_LINES = 20;
@@ -27,6 +29,16 @@ export class WorkerHandle {
   readonly startedAt = performance.now();
   readonly reservations = new Reservations();
   state: WorkerState = "starting";
+  wasReady = false;
+  /** Has to be replaced, whatever its generation. */
+  recycle = false;
+  /** ms, monotonic: a replacement has failed, and is not tried again before. */
+  recycleNotBefore = 0;
+  /** See `WorkerFacts`. */
+  deadline = Number.POSITIVE_INFINITY;
+  /** When it was last heard of (ms, monotonic), and how it was. */
+  lastHeartbeat: number | undefined;
+  vitals: WorkerVitals | undefined;
   /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
   isOurs = false;
   /** Path of its peer gateway. */

@@ -7,7 +7,7 @@ import { WorkerHandle, type WorkerState } from "./worker-handle.js";
 interface RegistryEvents {
   /** A worker process was started. */
   forked: [WorkerHandle];
-  /** A worker may get connections from now on. */
+  /** A worker may get connections, for the first time. */
   ready: [WorkerHandle];
   /** A worker can no longer be reached. Comes once, before or with `exit`. */
   gone: [WorkerHandle];
@@ -76,7 +76,10 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (handle.state === state || handle.state === "dead") return;
     handle.state = state;
     this.#ready = [...this.#handles.values()].filter((item) => item.state === "ready");
-    if (state === "ready") this.emit("ready", handle);
+    if (state === "ready" && !handle.wasReady) {
+      handle.wasReady = true;
+      this.emit("ready", handle);
+    }
     if (state === "dead") this.emit("gone", handle);
   }
 

@@ -10,7 +10,7 @@ export interface EngineSocket extends EventEmitter {
 
 /** An Engine.IO server (engine.io `Server`), as far as we use it. */
 export interface EngineServer extends EventEmitter {
-  clients: Record<string, unknown>;
+  clients: Record<string, { close(): void }>;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): unknown;

@@ -1,30 +1,41 @@
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { drainPace } from "../policy/drain.js";
 import type { EngineServer } from "./engine.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 
 /** How long clients may take to answer the close of their WebSocket (ms). */
 const CLOSE_GRACE = 500;
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** Left to the primary while it lives. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Everything of one worker that has to be closed before it may end. */
+type Phase = "serving" | "draining" | "stopping" | "ending";
+
+/**
+ * Everything of one worker that has to be closed before it may end.
+ *
+ * Sessions are closed by their transports, so that clients reconnect by themselves. Draining does
+ * it one by one and waits for all requests; stopping does it at once.
+ */
 export class WorkerLifecycle {
   readonly #sockets = new Set<Socket>();
   readonly #engines: EngineServer[] = [];
   readonly #servers: HttpServer[] = [];
-  #stopping = false;
+  #phase: Phase = "serving";
 
   constructor(channel: PrimaryChannel) {
     // A terminal's Ctrl-C and pm2's tree kill reach the whole group: who ends when is the
     // primary's to say. Handlers of the application are called all the same.
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+    channel.on("supervisor:drain", ({ timeout }) => this.#drain(timeout));
     channel.on("supervisor:stop", ({ timeout }) => this.#stop(timeout));
   }
 
   watch(server: HttpServer, engine: EngineServer): void {
     this.#engines.push(engine);
     if (!this.#servers.includes(server)) this.#servers.push(server);
+    engine.on("connection", (session) => session.once("close", this.#endIfDone));
   }
 
   /** A connection that was given to this worker. */
@@ -32,7 +43,7 @@ export class WorkerLifecycle {
     this.#sockets.add(socket);
     socket.once("close", () => {
       this.#sockets.delete(socket);
-      if (this.#stopping && this.#sockets.size === 0) this.#end();
+      this.#endIfDone();
     });
   }
 
@@ -40,36 +51,71 @@ export class WorkerLifecycle {
     if (!process.connected) process.exit(signal === "SIGINT" ? 130 : 143);
   };
 
-  /**
-   * Closes sessions by closing their transports, so that clients reconnect by themselves; lets
-   * requests finish; then ends.
-   */
+  #drain(timeout: number): void {
+    if (this.#phase !== "serving") return;
+    this.#phase = "draining";
+    this.#closeConnections();
+    this.#moveSessions(this.#sessions(), drainPace(this.#sessions().length, timeout));
+  }
+
   #stop(timeout: number): void {
-    if (this.#stopping) return;
-    this.#stopping = true;
+    if (this.#phase === "stopping" || this.#phase === "ending") return;
+    this.#phase = "stopping";
+    this.#closeConnections();
     for (const engine of this.#engines) engine.close();
-    for (const server of this.#servers) {
-      server.closeIdleConnections();
-      server.keepAliveTimeout = 1; // those that are busy close after their response
-    }
-    if (this.#sockets.size === 0) this.#end();
+    this.#endIfDone();
     // After the grace, all that is left are requests that take long.
-    setTimeout(() => this.#destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));
+    setTimeout(this.#destroyUpgraded, Math.min(CLOSE_GRACE, timeout / 4));
     setTimeout(() => this.#end(), timeout / 2);
   }
 
+  #sessions(): { close(): void }[] {
+    return this.#engines.flatMap(({ clients }) => Object.values(clients));
+  }
+
+  /** Sessions that open meanwhile, on connections that were under way, get their turn too. */
+  #moveSessions(sessions: { close(): void }[], pace: { tick: number; batch: number }): void {
+    if (this.#phase !== "draining") return;
+    for (const session of sessions.splice(0, pace.batch)) session.close();
+    const rest = sessions.length > 0 ? sessions : this.#sessions();
+    if (rest.length > 0) {
+      setTimeout(() => this.#moveSessions(rest, pace), pace.tick);
+    } else {
+      setTimeout(this.#destroyUpgraded, CLOSE_GRACE);
+      this.#endIfDone();
+    }
+  }
+
+  /** Connections end with their next response, so that clients come back through the primary. */
+  #closeConnections(): void {
+    for (const server of this.#servers) {
+      server.closeIdleConnections();
+      server.keepAliveTimeout = 1;
+      server.prependListener("request", (_req: IncomingMessage, res: ServerResponse) => {
+        res.setHeader("Connection", "close");
+      });
+    }
+  }
+
+  readonly #endIfDone = (): void => {
+    const isLeaving = this.#phase === "draining" || this.#phase === "stopping";
+    if (isLeaving && this.#sockets.size === 0 && this.#sessions().length === 0) this.#end();
+  };
+
   /** An application that handles SIGTERM is asked by it, and ends when its own work is done. */
   #end(): void {
+    if (this.#phase === "ending") return;
+    this.#phase = "ending";
     process.off("SIGTERM", this.#onSignal);
     if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
     else process.exit(0);
   }
 
-  #destroyUpgraded(): void {
+  readonly #destroyUpgraded = (): void => {
     for (const socket of this.#sockets) {
       // Node's HTTP server takes its parser off a connection that was upgraded.
       if ((socket as { parser?: unknown }).parser == null) socket.destroy();
     }
     for (const server of this.#servers) server.closeIdleConnections();
-  }
+  };
 }

@@ -12,6 +12,8 @@ type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>,
 export interface Welcome {
   routing: Routing;
   gatewayDir: string;
+  /** ms */
+  hangTimeout: number;
 }
 
 /**
@@ -76,8 +78,9 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
     this.send({ type: "supervisor:hello" });
     try {
-      const [{ routing, gatewayDir }] = (await answer) as ChannelEvents["supervisor:welcome"];
-      return { routing, gatewayDir };
+      const [{ routing, gatewayDir, hangTimeout }] =
+        (await answer) as ChannelEvents["supervisor:welcome"];
+      return { routing, gatewayDir, hangTimeout };
     } catch (cause) {
       throw new SupervisorError(
         "ERR_SUPERVISOR_NO_PRIMARY",

@@ -1,0 +1,50 @@
+import type { AddressInfo } from "node:net";
+import type { WorkerVitals } from "../protocol.js";
+import type { WorkerHandle, WorkerState } from "./worker-handle.js";
+
+export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopped";
+
+/** One worker, as `manager.status()` tells it. */
+export interface WorkerStatus {
+  /** The pid as a string, as in `getWorkerIds()`. */
+  id: string;
+  pid: number | undefined;
+  state: WorkerState;
+  generation: number;
+  sessions: number;
+  /** ms */
+  uptime: number;
+  /** How it was at its last heartbeat; `null` before the first. */
+  vitals: WorkerVitals | null;
+}
+
+export interface ClusterStatus {
+  pid: number;
+  phase: ManagerPhase;
+  /** Address of the `port` shorthand's server, or `null`. */
+  address: AddressInfo | null;
+  /** How many workers there should be. */
+  count: number;
+  generation: number;
+  /** Deaths since the start that were answered with a new worker. */
+  restarts: number;
+  sessions: number;
+  workers: WorkerStatus[];
+}
+
+/** A worker's id, as Midway's bootstrap has it. */
+export function idOf(handle: WorkerHandle): string {
+  return String(handle.pid);
+}
+
+export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStatus {
+  return {
+    id: idOf(handle),
+    pid: handle.pid,
+    state: handle.state,
+    generation: handle.generation,
+    sessions,
+    uptime: Math.round(performance.now() - handle.startedAt),
+    vitals: handle.vitals ?? null,
+  };
+}

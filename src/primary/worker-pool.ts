@@ -1,0 +1,345 @@
+import { EventEmitter } from "node:events";
+import {
+  describeExit,
+  type RestartLimitError,
+  WorkerBootError,
+  type WorkerExit,
+} from "../errors.js";
+import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../options.js";
+import { type Action, type Facts, isSettled, plan } from "../policy/reconcile.js";
+import type { Backoff } from "../policy/restart.js";
+import { failuresInARow, restartDelay } from "../policy/restart.js";
+import type { ToPrimary } from "../protocol.js";
+import { DeathRecord } from "./death-record.js";
+import { forkWorker } from "./fork-worker.js";
+import type { WorkerHandle, WorkerState } from "./worker-handle.js";
+import type { WorkerRegistry } from "./worker-registry.js";
+
+interface Slot {
+  worker: WorkerHandle | undefined;
+  successor: WorkerHandle | undefined;
+  spawnAt: number;
+  /** Deaths in a row. */
+  failures: number;
+}
+
+export interface PoolEvents {
+  /** Every slot has a ready worker of the wanted generation, and nobody is leaving. */
+  settled: [];
+  ready: [WorkerHandle];
+  exit: [WorkerHandle, WorkerExit];
+  /** A worker was replaced by a ready one, and begins to drain. */
+  replaced: [old: WorkerHandle, successor: WorkerHandle];
+  /** A worker ended before it was ready; `successor`: it should have replaced another. */
+  bootFailed: [WorkerBootError, { successor: boolean }];
+  hang: [WorkerHandle, { silentFor: number }];
+  giveUp: [RestartLimitError];
+}
+
+/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
+const RECYCLE_PAUSE = 60_000;
+
+/** How long a process may go on without its IPC channel (ms). */
+const GONE_GRACE = 1_000;
+
+/**
+ * Keeps one worker alive in each slot: the reconcile loop.
+ *
+ * Handlers record what happened and call `#reconcile`, which alone starts and ends processes, as
+ * the pure `plan` says.
+ */
+export class WorkerPool extends EventEmitter<PoolEvents> {
+  readonly #registry: WorkerRegistry;
+  readonly #options: ResolvedManagerOptions;
+  readonly #backoff: Backoff;
+  #slots: Slot[] = [];
+  #leaving: WorkerHandle[] = [];
+  #generation = 0;
+  #lastGeneration = 0;
+  /** The last generation that a reload completed; what an abandoned one goes back to. */
+  #goodGeneration = 0;
+  readonly #deaths: DeathRecord;
+  #timer: NodeJS.Timeout | undefined;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #halted = false;
+
+  constructor(registry: WorkerRegistry, options: ResolvedManagerOptions) {
+    super();
+    this.#registry = registry;
+    this.#options = options;
+    this.#deaths = new DeathRecord(options);
+    this.#backoff = {
+      initial: options.backoffInitial,
+      max: options.backoffMax,
+      forgetAfter: options.backoffForgetAfter,
+    };
+    registry.on("ready", this.#onReady);
+    registry.on("gone", this.#onGone);
+    registry.on("exit", this.#onExit);
+    registry.on("message", this.#onMessage);
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Deaths of workers that should have lived. */
+  get restarts(): number {
+    return this.#deaths.count;
+  }
+
+  get count(): number {
+    return this.#slots.length;
+  }
+
+  /** All workers whose processes have not ended. */
+  handles(): WorkerHandle[] {
+    const serving = this.#slots.flatMap(({ worker, successor }) => [worker, successor]);
+    return [...serving, ...this.#leaving].filter((handle) => handle !== undefined);
+  }
+
+  /** Wants `count` workers from now on; those that are too many drain and leave. */
+  setCount(count: number): void {
+    while (this.#slots.length < count) {
+      this.#slots.push({ worker: undefined, successor: undefined, spawnAt: 0, failures: 0 });
+    }
+    for (const { worker, successor } of this.#slots.splice(count)) {
+      for (const handle of [worker, successor]) if (handle !== undefined) this.#leave(handle);
+    }
+    this.#reconcile();
+  }
+
+  /** Wants workers with new code. @returns the generation that they will have */
+  raiseGeneration(): number {
+    this.#generation = ++this.#lastGeneration;
+    const wanted = this.#generation;
+    // Who asks for new workers wants the missing ones as well, and now.
+    for (const slot of this.#slots) slot.spawnAt = 0;
+    this.#reconcile();
+    return wanted;
+  }
+
+  /** From now on nothing is started or ended any more. */
+  halt(): void {
+    this.#halted = true;
+    clearTimeout(this.#timer);
+  }
+
+  dispose(): void {
+    this.halt();
+    this.#registry.off("ready", this.#onReady);
+    this.#registry.off("gone", this.#onGone);
+    this.#registry.off("exit", this.#onExit);
+    this.#registry.off("message", this.#onMessage);
+  }
+
+  get #facts(): Facts<WorkerHandle> & { slots: Slot[] } {
+    return { slots: this.#slots, leaving: this.#leaving, generation: this.#generation };
+  }
+
+  #reconcile(): void {
+    if (this.#halted) return;
+    let next = plan(this.#facts, performance.now());
+    while (next.actions.length > 0) {
+      for (const action of next.actions) this.#act(action);
+      next = plan(this.#facts, performance.now());
+    }
+    if (isSettled(this.#facts)) {
+      this.#goodGeneration = this.#generation;
+      this.emit("settled");
+    }
+    this.#wakeAtTime(next.wakeAt);
+  }
+
+  #wakeAtTime(wakeAt: number): void {
+    clearTimeout(this.#timer);
+    this.#wakeAt = wakeAt;
+    if (wakeAt === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(this.#onTimer, Math.max(1, wakeAt - performance.now()));
+  }
+
+  readonly #onTimer = (): void => {
+    const late = performance.now() - this.#wakeAt;
+    // When the primary itself could not run, silence says nothing about the workers.
+    if (late > HEARTBEAT_TIMEOUT / 2) {
+      for (const handle of this.handles()) {
+        if (handle.state === "ready" || handle.state === "hung") handle.deadline += late;
+      }
+    }
+    this.#reconcile();
+  };
+
+  #act(action: Action<WorkerHandle>): void {
+    if (action.type === "overdue") {
+      this.#onOverdue(action.worker);
+      return;
+    }
+    const slot = action.slot as Slot;
+    if (action.type === "spawn") {
+      slot.worker = this.#fork();
+    } else if (action.type === "surge") {
+      slot.successor = this.#fork();
+    } else {
+      const { worker, successor } = slot;
+      slot.worker = successor;
+      slot.successor = undefined;
+      if (worker === undefined || successor === undefined) return;
+      this.#leave(worker);
+      this.emit("replaced", worker, successor);
+    }
+  }
+
+  #fork(): WorkerHandle {
+    const handle = this.#registry.register(forkWorker(this.#options), this.#generation);
+    handle.deadline = handle.startedAt + this.#options.workerInitTimeout;
+    return handle;
+  }
+
+  #leave(worker: WorkerHandle): void {
+    this.#leaving.push(worker);
+    if (worker.state === "dead") return; // its end is awaited already
+    if (worker.state === "starting" || !worker.isOurs) {
+      this.#stop(worker);
+      return;
+    }
+    const { drainTimeout } = this.#options;
+    this.#setState(worker, "draining", drainTimeout);
+    worker.send({ type: "supervisor:drain", timeout: drainTimeout });
+  }
+
+  #stop(worker: WorkerHandle): void {
+    const timeout = this.#options.stopTimeout;
+    const wasStarting = worker.state === "starting";
+    this.#setState(worker, "stopping", timeout);
+    if (worker.isOurs && !wasStarting) worker.send({ type: "supervisor:stop", timeout });
+    else worker.signal("SIGTERM");
+  }
+
+  #onOverdue(worker: WorkerHandle): void {
+    switch (worker.state) {
+      case "starting":
+        this.#kill(worker);
+        break;
+      case "ready": {
+        const { hangTimeout } = this.#options;
+        this.#setState(worker, "hung", hangTimeout - HEARTBEAT_TIMEOUT);
+        break;
+      }
+      case "hung":
+        this.emit("hang", worker, { silentFor: performance.now() - (worker.lastHeartbeat ?? 0) });
+        this.#kill(worker);
+        break;
+      case "draining":
+        this.#stop(worker);
+        break;
+      case "stopping":
+      case "dead":
+        this.#kill(worker);
+        break;
+    }
+  }
+
+  #setState(worker: WorkerHandle, state: WorkerState, timeout: number): void {
+    worker.deadline = performance.now() + timeout;
+    this.#registry.setState(worker, state);
+  }
+
+  /** The exit comes by itself; nothing is awaited any more. */
+  #kill(worker: WorkerHandle): void {
+    worker.deadline = Number.POSITIVE_INFINITY;
+    worker.signal("SIGKILL");
+  }
+
+  #isMine(handle: WorkerHandle): boolean {
+    return this.handles().includes(handle);
+  }
+
+  readonly #onReady = (handle: WorkerHandle): void => {
+    if (!this.#isMine(handle)) return;
+    // Heartbeats are expected of workers that have sent one.
+    handle.deadline =
+      handle.lastHeartbeat === undefined
+        ? Number.POSITIVE_INFINITY
+        : handle.lastHeartbeat + HEARTBEAT_TIMEOUT;
+    this.emit("ready", handle);
+    this.#reconcile();
+  };
+
+  /** A worker that closed its channel has to end: nobody can tell it anything any more. */
+  readonly #onGone = (handle: WorkerHandle): void => {
+    if (!this.#isMine(handle)) return;
+    handle.deadline = performance.now() + GONE_GRACE;
+    this.#reconcile();
+  };
+
+  readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
+    if (message.type !== "supervisor:heartbeat" || !this.#isMine(handle)) return;
+    handle.lastHeartbeat = performance.now();
+    handle.vitals = message;
+    const { maxMemory } = this.#options;
+    const wasHung = handle.state === "hung";
+    if (wasHung) this.#registry.setState(handle, "ready");
+    if (handle.state !== "ready") return;
+    handle.deadline = handle.lastHeartbeat + HEARTBEAT_TIMEOUT;
+    if (maxMemory !== undefined && message.rss > maxMemory) {
+      handle.recycle = handle.lastHeartbeat >= handle.recycleNotBefore;
+    }
+    if (wasHung || handle.recycle) this.#reconcile();
+  };
+
+  readonly #onExit = (handle: WorkerHandle, exit: WorkerExit): void => {
+    const slot = this.#slots.find((s) => s.worker === handle || s.successor === handle);
+    const wasLeaving = this.#leaving.some((item) => item === handle);
+    if (slot === undefined && !wasLeaving) return;
+    this.#leaving = this.#leaving.filter((item) => item !== handle);
+    const wasSuccessor = slot?.successor === handle;
+    if (slot !== undefined) {
+      if (wasSuccessor) slot.successor = undefined;
+      else slot.worker = undefined;
+    }
+    this.emit("exit", handle, exit);
+    if (this.#halted) return;
+    if (slot !== undefined) this.#onDeath(slot, handle, exit, wasSuccessor);
+    this.#reconcile();
+  };
+
+  /** A worker ended that should not have. */
+  #onDeath(slot: Slot, handle: WorkerHandle, exit: WorkerExit, wasSuccessor: boolean): void {
+    const now = performance.now();
+    if (!handle.wasReady) {
+      const error = new WorkerBootError(exit, this.#whyNotReady(handle, exit));
+      if (wasSuccessor) {
+        // Abandoned: the old workers are wanted again.
+        this.#generation = this.#goodGeneration;
+        if (slot.worker !== undefined) {
+          slot.worker.recycle = false;
+          slot.worker.recycleNotBefore = now + RECYCLE_PAUSE;
+        }
+        this.emit("bootFailed", error, { successor: true });
+        return;
+      }
+      this.emit("bootFailed", error, { successor: false });
+      if (this.#halted) return;
+    }
+    slot.failures = failuresInARow(slot.failures, now - handle.startedAt, this.#backoff);
+    slot.spawnAt = this.#options.refork
+      ? now + restartDelay(slot.failures, this.#backoff)
+      : Number.POSITIVE_INFINITY;
+    const giveUp = this.#deaths.record(exit, now);
+    if (giveUp === undefined) return;
+    this.halt();
+    this.emit("giveUp", giveUp);
+  }
+
+  #whyNotReady(handle: WorkerHandle, exit: WorkerExit): string {
+    const { workerInitTimeout } = this.#options;
+    if (performance.now() - handle.startedAt < workerInitTimeout) {
+      return `${describeExit(exit)} before it was ready`;
+    }
+    const hint = this.#registry.requiresAdoption ? "await setupWorker(io)" : "listen()";
+    return (
+      `was not ready within ${workerInitTimeout} ms (workerInitTimeout) and was killed. ` +
+      `A worker becomes ready with ${hint}`
+    );
+  }
+}

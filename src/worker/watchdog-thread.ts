@@ -1,0 +1,70 @@
+/** The watchdog's own thread: see watchdog.ts. */
+import { rmdirSync, rmSync, writeSync } from "node:fs";
+import { type Debugger, Session } from "node:inspector";
+import { dirname } from "node:path";
+import { workerData } from "node:worker_threads";
+import type { WatchdogData } from "./watchdog.js";
+
+const INTERVAL = 500;
+
+/** How long the main thread may take to end by itself when the primary is gone (ms). */
+const ORPHAN_GRACE = 1_500;
+
+/** How many frames of the stack are told. */
+const FRAMES = 10;
+
+const { parent, gateway, stuckAfter, beats } = workerData as WatchdogData;
+const counter = new Int32Array(beats);
+
+let lastBeat = Atomics.load(counter, 0);
+let lastChange = performance.now();
+let orphanedAt: number | undefined;
+let hasTold = false;
+
+setInterval(() => {
+  const now = performance.now();
+  // The kernel gives an orphan another parent.
+  if (process.ppid !== parent) {
+    orphanedAt ??= now;
+    if (now - orphanedAt >= ORPHAN_GRACE) endOrphan();
+  }
+  const beat = Atomics.load(counter, 0);
+  if (beat !== lastBeat) {
+    lastBeat = beat;
+    lastChange = now;
+    hasTold = false;
+  } else if (now - lastChange >= stuckAfter && !hasTold) {
+    hasTold = true;
+    tellWhereItIsStuck(now - lastChange);
+  }
+}, INTERVAL);
+
+/** Nobody else is left to remove the gateway's socket. */
+function endOrphan(): void {
+  if (gateway !== null) {
+    rmSync(gateway, { force: true });
+    try {
+      rmdirSync(dirname(gateway));
+    } catch {
+      // Other workers' sockets are in it still: the last one removes it.
+    }
+  }
+  process.kill(process.pid, "SIGKILL");
+}
+
+/** Stops the main thread for a moment, as a debugger does, and writes its stack to stderr. */
+function tellWhereItIsStuck(silentFor: number): void {
+  const session = new Session();
+  session.connectToMainThread();
+  session.on("Debugger.paused", ({ params }) => {
+    const frames = params.callFrames.slice(0, FRAMES).map(describe);
+    const head = `[socket-supervisor] worker ${process.pid}: its event loop has been blocked for`;
+    writeSync(2, `${head} ${(silentFor / 1_000).toFixed(1)} s, in\n${frames.join("\n")}\n`);
+    session.post("Debugger.resume", () => session.disconnect());
+  });
+  session.post("Debugger.enable", () => session.post("Debugger.pause"));
+}
+
+function describe({ functionName, url, location }: Debugger.CallFrame): string {
+  return `    at ${functionName || "(anonymous)"} (${url}:${location.lineNumber + 1})`;
+}
