@@ -12,10 +12,9 @@ export type { LoadBalancingMethod } from "./policy/balance.js";
 export {
   ClusterManager,
   type ClusterManagerEvents,
-  type HangReport,
 } from "./primary/cluster-manager.js";
 export type { ReloadReport } from "./primary/reloads.js";
-export type { ClusterStatus, ManagerPhase, WorkerStatus } from "./primary/status.js";
+export type { ClusterStatus, HangReport, ManagerPhase, WorkerStatus } from "./primary/status.js";
 export { setupStickyMaster } from "./primary/sticky-balancer.js";
 export type { WorkerVitals } from "./protocol.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

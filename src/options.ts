@@ -91,9 +91,9 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
   return Object.freeze({
     exec: text("exec", options.exec),
     count: workerCount("count", options.count, availableParallelism()),
-    args: Object.freeze(strings("args", options.args) ?? []),
+    args: strings("args", options.args) ?? Object.freeze([]),
     execArgv: strings("execArgv", options.execArgv),
-    env: { ...environment("env", options.env) },
+    env: Object.freeze({ ...environment("env", options.env) }),
     sticky: flag("sticky", options.sticky, options.port !== undefined),
     stickyLoadBalancingMethod: oneOf(
       "stickyLoadBalancingMethod",
@@ -142,7 +142,7 @@ const MAX_DELAY = 2 ** 31 - 1;
 /** Checks one duration; also used for arguments such as that of `stop(timeout)`. */
 export function milliseconds(name: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
-  if (typeof value === "number" && value > 0 && value <= MAX_DELAY) return value;
+  if (typeof value === "number" && value >= 1 && value <= MAX_DELAY) return value;
   throw new OptionError(name, value, `a number of milliseconds from 1 to ${MAX_DELAY}`);
 }
 
@@ -183,7 +183,9 @@ function text(name: string, value: unknown): string | undefined {
 
 function strings(name: string, value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return [...value];
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) {
+    return Object.freeze([...value]);
+  }
   throw new OptionError(name, value, "an array of strings");
 }
 

@@ -125,6 +125,7 @@ export function isAdapterMessage(message: unknown): message is AdapterMessage {
   return (
     isFields(message) &&
     message.source === ADAPTER_SOURCE &&
+    typeof message.type === "number" &&
     typeof message.uid === "string" &&
     typeof message.nsp === "string"
   );

@@ -36,10 +36,13 @@ export function readRequestLine(bytes: Uint8Array, from = 0): RequestLine {
 
   const methodEnd = bytes.indexOf(SPACE, start);
   if (methodEnd === -1 || methodEnd > end) return { state: "complete", target: "" };
-  // The version is the last word; a target never holds a space (RFC 9112, section 3).
-  let targetEnd = bytes.indexOf(SPACE, methodEnd + 1);
+  // One space by the letter (RFC 9112, section 3); Node's parser skips more, so we do as well.
+  let targetStart = methodEnd + 1;
+  while (bytes[targetStart] === SPACE) targetStart++;
+  // The version is the last word; a target never holds a space.
+  let targetEnd = bytes.indexOf(SPACE, targetStart);
   if (targetEnd === -1 || targetEnd > end) targetEnd = bytes[end - 1] === CR ? end - 1 : end;
-  return { state: "complete", target: latin1(bytes, methodEnd + 1, targetEnd) };
+  return { state: "complete", target: latin1(bytes, targetStart, targetEnd) };
 }
 
 export interface SessionQuery {
@@ -60,7 +63,8 @@ export function readSessionQuery(target: string): SessionQuery {
   if (queryStart === -1) return NO_SESSION;
   const fragment = target.indexOf("#");
   if (fragment !== -1 && fragment < queryStart) return NO_SESSION;
-  const query = target.slice(queryStart + 1, fragment === -1 ? undefined : fragment);
+  // With its "?": URLSearchParams takes the first one away, and only that is the query's own.
+  const query = target.slice(queryStart, fragment === -1 ? undefined : fragment);
 
   let sid = "";
   let opensSession = false;

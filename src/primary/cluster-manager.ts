@@ -1,5 +1,5 @@
 import cluster, { type Worker } from "node:cluster";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import {
@@ -16,22 +16,21 @@ import {
   workerCount,
 } from "../options.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
+import { listen } from "./listen.js";
 import { type ReloadEvents, type ReloadReport, Reloads } from "./reloads.js";
 import { endWorkers, withDeadline } from "./shutdown.js";
 import { bindSignals } from "./signals.js";
-import { type ClusterStatus, idOf, type ManagerPhase, workerStatus } from "./status.js";
+import {
+  type ClusterStatus,
+  type HangReport,
+  hangReport,
+  idOf,
+  type ManagerPhase,
+  workerStatus,
+} from "./status.js";
 import { setupStickyMaster } from "./sticky-balancer.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import { WorkerPool } from "./worker-pool.js";
-
-/** What is known of a worker that hangs. */
-export interface HangReport {
-  /** ms since its last heartbeat. */
-  silentFor: number;
-  sessions: number;
-  /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
-  stderr: string;
-}
 
 /** Events of {@link ClusterManager}. */
 export interface ClusterManagerEvents extends ReloadEvents {
@@ -102,7 +101,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     });
     try {
       await this.#startWorkers(this.#coordinator);
-      await this.#listen();
+      if (this.#server !== undefined && this.#phase === "starting") {
+        await listen(this.#server, this.options);
+      }
     } catch (error) {
       await this.stop();
       throw error;
@@ -221,13 +222,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("hang", (handle, { silentFor }) => {
-      const sessions = coordinator.sessions.count(handle);
-      const { stderr } = handle.describeExit(null, null);
-      logger.error(
-        `[socket-supervisor] worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
-          `with ${sessions} sessions: killing it`,
-      );
-      this.emit("worker:hang", handle.worker, { silentFor, sessions, stderr });
+      const report = hangReport(handle, silentFor, coordinator.sessions.count(handle));
+      logger.error(`[socket-supervisor] ${report.message}: killing it`);
+      this.emit("worker:hang", handle.worker, report);
     });
     pool.on("giveUp", (error) => this.#giveUp(error));
     return new Promise((resolve, reject) => {
@@ -246,24 +243,6 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       });
       pool.setCount(this.options.count);
     });
-  }
-
-  async #listen(): Promise<void> {
-    const server = this.#server;
-    if (server === undefined || this.#phase !== "starting") return;
-    const { port, host } = this.options;
-    server.listen({ port, host });
-    try {
-      await once(server, "listening");
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      const where = `${host ?? "*"}:${port}`;
-      const why =
-        code === "EADDRINUSE"
-          ? `${where} is in use by another process. Stop it, or choose another port.`
-          : `Cannot listen on ${where}: ${message}`;
-      throw new SupervisorError("ERR_SUPERVISOR_LISTEN", why, { cause });
-    }
   }
 
   #giveUp(error: RestartLimitError): void {

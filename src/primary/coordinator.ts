@@ -69,7 +69,7 @@ export class Coordinator {
           message.id,
           this.placement.forSessionAt(
             handle,
-            this.registry.ready.filter((item) => item.isOurs),
+            this.registry.newest.filter((item) => item.isOurs),
           ),
         );
         break;

@@ -82,6 +82,7 @@ export class OwnerDirectory {
     clearTimeout(round.timer);
     this.#round = undefined;
     for (const answer of round.questions) answer();
-    if (this.#next.length > 0) this.#start();
+    // An answer may have asked again, and started the next round itself.
+    if (this.#round === undefined && this.#next.length > 0) this.#start();
   }
 }

@@ -32,6 +32,17 @@ export interface ClusterStatus {
   workers: WorkerStatus[];
 }
 
+/** What is known of a worker that hangs. */
+export interface HangReport {
+  /** ms since its last heartbeat. */
+  silentFor: number;
+  sessions: number;
+  /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
+  stderr: string;
+  /** All of it in one sentence. */
+  message: string;
+}
+
 /** A worker's id, as Midway's bootstrap has it. */
 export function idOf(handle: WorkerHandle): string {
   return String(handle.pid);
@@ -47,4 +58,12 @@ export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStat
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
   };
+}
+
+export function hangReport(handle: WorkerHandle, silentFor: number, sessions: number): HangReport {
+  const { stderr } = handle.describeExit(null, null);
+  const message =
+    `worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
+    `with ${sessions} sessions`;
+  return { silentFor, sessions, stderr, message };
 }

@@ -75,7 +75,7 @@ class StickyBalancer {
     const { placement, registry } = this.#coordinator;
     const method = this.#options.loadBalancingMethod;
     return opensSession
-      ? placement.forSession(registry.ready, method)
+      ? placement.forSession(registry.newest, method)
       : placement.forRequest(registry.ready, method);
   }
 

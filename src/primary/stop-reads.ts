@@ -11,6 +11,7 @@ import { Socket } from "node:net";
 
 interface ReadHandle {
   reading: boolean;
+  readStart(): number;
   readStop(): number;
 }
 
@@ -39,6 +40,12 @@ export function stopReads(socket: Socket): boolean {
 /** Takes {@link stopReads} back, for a socket that stays here after all. */
 export function restartReads(socket: Socket): void {
   Reflect.deleteProperty(socket, "_read");
+  const handle = handleOf(socket);
+  if (handle !== null && !handle.reading) {
+    // The stream believes that a read is under way, and would not ask for another.
+    handle.reading = true;
+    handle.readStart();
+  }
   socket.resume();
 }
 

@@ -1,19 +1,14 @@
 import { EventEmitter } from "node:events";
-import {
-  describeExit,
-  type RestartLimitError,
-  WorkerBootError,
-  type WorkerExit,
-} from "../errors.js";
+import { type RestartLimitError, WorkerBootError, type WorkerExit } from "../errors.js";
 import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../options.js";
 import { type Action, type Facts, isSettled, plan } from "../policy/reconcile.js";
 import type { Backoff } from "../policy/restart.js";
 import { failuresInARow, restartDelay } from "../policy/restart.js";
 import type { ToPrimary } from "../protocol.js";
 import { DeathRecord } from "./death-record.js";
-import { forkWorker } from "./fork-worker.js";
-import type { WorkerHandle, WorkerState } from "./worker-handle.js";
-import type { WorkerRegistry } from "./worker-registry.js";
+import { type PoolRegistry, type PoolSystem, realSystem } from "./pool-system.js";
+import type { WorkerHandle } from "./worker-handle.js";
+import { WorkerSteps } from "./worker-steps.js";
 
 interface Slot {
   worker: WorkerHandle | undefined;
@@ -49,9 +44,11 @@ const GONE_GRACE = 1_000;
  * the pure `plan` says.
  */
 export class WorkerPool extends EventEmitter<PoolEvents> {
-  readonly #registry: WorkerRegistry;
+  readonly #registry: PoolRegistry;
+  readonly #system: PoolSystem;
   readonly #options: ResolvedManagerOptions;
   readonly #backoff: Backoff;
+  readonly #steps: WorkerSteps;
   #slots: Slot[] = [];
   #leaving: WorkerHandle[] = [];
   #generation = 0;
@@ -59,12 +56,18 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** The last generation that a reload completed; what an abandoned one goes back to. */
   #goodGeneration = 0;
   readonly #deaths: DeathRecord;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTimer: () => void = () => {};
   #wakeAt = Number.POSITIVE_INFINITY;
   #halted = false;
 
-  constructor(registry: WorkerRegistry, options: ResolvedManagerOptions) {
+  constructor(
+    registry: PoolRegistry,
+    options: ResolvedManagerOptions,
+    system: PoolSystem = realSystem(options),
+  ) {
     super();
+    this.#system = system;
+    this.#steps = new WorkerSteps(registry, options, system);
     this.#registry = registry;
     this.#options = options;
     this.#deaths = new DeathRecord(options);
@@ -122,7 +125,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** From now on nothing is started or ended any more. */
   halt(): void {
     this.#halted = true;
-    clearTimeout(this.#timer);
+    this.#cancelTimer();
   }
 
   dispose(): void {
@@ -139,10 +142,10 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   #reconcile(): void {
     if (this.#halted) return;
-    let next = plan(this.#facts, performance.now());
+    let next = plan(this.#facts, this.#system.now());
     while (next.actions.length > 0) {
       for (const action of next.actions) this.#act(action);
-      next = plan(this.#facts, performance.now());
+      next = plan(this.#facts, this.#system.now());
     }
     if (isSettled(this.#facts)) {
       this.#goodGeneration = this.#generation;
@@ -152,14 +155,15 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   }
 
   #wakeAtTime(wakeAt: number): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer();
     this.#wakeAt = wakeAt;
     if (wakeAt === Number.POSITIVE_INFINITY) return;
-    this.#timer = setTimeout(this.#onTimer, Math.max(1, wakeAt - performance.now()));
+    const delay = Math.max(1, wakeAt - this.#system.now());
+    this.#cancelTimer = this.#system.after(delay, this.#onTimer);
   }
 
   readonly #onTimer = (): void => {
-    const late = performance.now() - this.#wakeAt;
+    const late = this.#system.now() - this.#wakeAt;
     // When the primary itself could not run, silence says nothing about the workers.
     if (late > HEARTBEAT_TIMEOUT / 2) {
       for (const handle of this.handles()) {
@@ -171,7 +175,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   #act(action: Action<WorkerHandle>): void {
     if (action.type === "overdue") {
-      this.#onOverdue(action.worker);
+      const { worker } = action;
+      if (worker.state === "hung") this.emit("hang", worker, { silentFor: this.#silence(worker) });
+      this.#steps.overdue(worker);
       return;
     }
     const slot = action.slot as Slot;
@@ -190,64 +196,18 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   }
 
   #fork(): WorkerHandle {
-    const handle = this.#registry.register(forkWorker(this.#options), this.#generation);
-    handle.deadline = handle.startedAt + this.#options.workerInitTimeout;
+    const handle = this.#registry.register(this.#system.fork(), this.#generation);
+    handle.deadline = this.#system.now() + this.#options.workerInitTimeout;
     return handle;
   }
 
   #leave(worker: WorkerHandle): void {
     this.#leaving.push(worker);
-    if (worker.state === "dead") return; // its end is awaited already
-    if (worker.state === "starting" || !worker.isOurs) {
-      this.#stop(worker);
-      return;
-    }
-    const { drainTimeout } = this.#options;
-    this.#setState(worker, "draining", drainTimeout);
-    worker.send({ type: "supervisor:drain", timeout: drainTimeout });
+    this.#steps.leave(worker);
   }
 
-  #stop(worker: WorkerHandle): void {
-    const timeout = this.#options.stopTimeout;
-    const wasStarting = worker.state === "starting";
-    this.#setState(worker, "stopping", timeout);
-    if (worker.isOurs && !wasStarting) worker.send({ type: "supervisor:stop", timeout });
-    else worker.signal("SIGTERM");
-  }
-
-  #onOverdue(worker: WorkerHandle): void {
-    switch (worker.state) {
-      case "starting":
-        this.#kill(worker);
-        break;
-      case "ready": {
-        const { hangTimeout } = this.#options;
-        this.#setState(worker, "hung", hangTimeout - HEARTBEAT_TIMEOUT);
-        break;
-      }
-      case "hung":
-        this.emit("hang", worker, { silentFor: performance.now() - (worker.lastHeartbeat ?? 0) });
-        this.#kill(worker);
-        break;
-      case "draining":
-        this.#stop(worker);
-        break;
-      case "stopping":
-      case "dead":
-        this.#kill(worker);
-        break;
-    }
-  }
-
-  #setState(worker: WorkerHandle, state: WorkerState, timeout: number): void {
-    worker.deadline = performance.now() + timeout;
-    this.#registry.setState(worker, state);
-  }
-
-  /** The exit comes by itself; nothing is awaited any more. */
-  #kill(worker: WorkerHandle): void {
-    worker.deadline = Number.POSITIVE_INFINITY;
-    worker.signal("SIGKILL");
+  #silence(worker: WorkerHandle): number {
+    return this.#system.now() - (worker.lastHeartbeat ?? 0);
   }
 
   #isMine(handle: WorkerHandle): boolean {
@@ -268,13 +228,13 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** A worker that closed its channel has to end: nobody can tell it anything any more. */
   readonly #onGone = (handle: WorkerHandle): void => {
     if (!this.#isMine(handle)) return;
-    handle.deadline = performance.now() + GONE_GRACE;
+    handle.deadline = this.#system.now() + GONE_GRACE;
     this.#reconcile();
   };
 
   readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
     if (message.type !== "supervisor:heartbeat" || !this.#isMine(handle)) return;
-    handle.lastHeartbeat = performance.now();
+    handle.lastHeartbeat = this.#system.now();
     handle.vitals = message;
     const { maxMemory } = this.#options;
     const wasHung = handle.state === "hung";
@@ -305,9 +265,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   /** A worker ended that should not have. */
   #onDeath(slot: Slot, handle: WorkerHandle, exit: WorkerExit, wasSuccessor: boolean): void {
-    const now = performance.now();
+    const now = this.#system.now();
     if (!handle.wasReady) {
-      const error = new WorkerBootError(exit, this.#whyNotReady(handle, exit));
+      const error = new WorkerBootError(exit, this.#steps.whyNotReady(handle, exit));
       if (wasSuccessor) {
         // Abandoned: the old workers are wanted again.
         this.#generation = this.#goodGeneration;
@@ -329,17 +289,5 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     if (giveUp === undefined) return;
     this.halt();
     this.emit("giveUp", giveUp);
-  }
-
-  #whyNotReady(handle: WorkerHandle, exit: WorkerExit): string {
-    const { workerInitTimeout } = this.#options;
-    if (performance.now() - handle.startedAt < workerInitTimeout) {
-      return `${describeExit(exit)} before it was ready`;
-    }
-    const hint = this.#registry.requiresAdoption ? "await setupWorker(io)" : "listen()";
-    return (
-      `was not ready within ${workerInitTimeout} ms (workerInitTimeout) and was killed. ` +
-      `A worker becomes ready with ${hint}`
-    );
   }
 }

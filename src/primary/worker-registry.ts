@@ -29,6 +29,7 @@ interface RegistryEvents {
 export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   readonly #handles = new Map<number, WorkerHandle>();
   #ready: readonly WorkerHandle[] = [];
+  #newest: readonly WorkerHandle[] = [];
   /**
    * Workers have to adopt connections, so one that merely listens is not ready. Set as soon as
    * stickiness is asked for.
@@ -55,6 +56,11 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return this.#ready;
   }
 
+  /** Ready workers of the newest generation that has any: only they get new sessions (S1). */
+  get newest(): readonly WorkerHandle[] {
+    return this.#newest;
+  }
+
   /** Knows `worker` from now on; its own handle if it was known before. */
   register(worker: Worker, generation = 0): WorkerHandle {
     const known = this.#handles.get(worker.id);
@@ -76,6 +82,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (handle.state === state || handle.state === "dead") return;
     handle.state = state;
     this.#ready = [...this.#handles.values()].filter((item) => item.state === "ready");
+    const newest = Math.max(...this.#ready.map(({ generation }) => generation));
+    this.#newest = this.#ready.filter(({ generation }) => generation === newest);
     if (state === "ready" && !handle.wasReady) {
       handle.wasReady = true;
       this.emit("ready", handle);

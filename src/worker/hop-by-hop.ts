@@ -1,5 +1,10 @@
+/** Says for whom a request is forwarded: see forwarding.ts. */
+export const FORWARDED_HEADER = "x-supervisor-forwarded";
+
 /** Headers that belong to one connection and never pass a proxy (RFC 9110, section 7.6.1). */
 const HOP_BY_HOP = new Set([
+  // Ours: a client must not be able to set it.
+  FORWARDED_HEADER,
   "connection",
   "expect",
   "http2-settings",

@@ -55,7 +55,8 @@ export class WorkerLifecycle {
     if (this.#phase !== "serving") return;
     this.#phase = "draining";
     this.#closeConnections();
-    this.#moveSessions(this.#sessions(), drainPace(this.#sessions().length, timeout));
+    const sessions = this.#shuffledSessions();
+    this.#moveSessions(sessions, drainPace(sessions.length, timeout));
   }
 
   #stop(timeout: number): void {
@@ -71,6 +72,14 @@ export class WorkerLifecycle {
 
   #sessions(): { close(): void }[] {
     return this.#engines.flatMap(({ clients }) => Object.values(clients));
+  }
+
+  /** In any order, so that those who came together do not have to go together. */
+  #shuffledSessions(): { close(): void }[] {
+    return this.#sessions()
+      .map((session) => ({ session, key: Math.random() }))
+      .sort((a, b) => a.key - b.key)
+      .map(({ session }) => session);
   }
 
   /** Sessions that open meanwhile, on connections that were under way, get their turn too. */

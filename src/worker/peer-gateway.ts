@@ -3,38 +3,8 @@ import { rmdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type EngineServer, ownsSession, sidOf } from "./engine.js";
-
-/** Carries a `ForwardedFor`; only the cluster's own processes can reach a gateway. */
-export const FORWARDED_HEADER = "x-supervisor-forwarded";
-
-/** The gateway's answer for a sid that it does not have (any more). */
-export const NOT_HERE = 421;
-export const NOT_HERE_HEADER = "x-supervisor-not-here";
-
-/** Of a forwarded request, what its head does not say. */
-export interface ForwardedFor {
-  /** Number of the engine, in the order of setupWorker() calls: for handshakes, which have no sid. */
-  engine: number;
-  client: ClientAddress;
-}
-
-/** The address of the client, as the worker that has its connection sees it. */
-export interface ClientAddress {
-  remoteAddress?: string | undefined;
-  remotePort?: number | undefined;
-  remoteFamily?: string | undefined;
-  encrypted?: boolean | undefined;
-}
-
-/** Engine.IO's own handlers, without our look for foreign sids in front. */
-export interface LocalHandlers {
-  /** See `ForwardedFor`. */
-  number: number;
-  engine: EngineServer;
-  handleRequest: EngineServer["handleRequest"];
-  handleUpgrade: EngineServer["handleUpgrade"];
-}
+import { ownsSession, sidOf } from "./engine.js";
+import { type LocalHandlers, NOT_HERE, NOT_HERE_HEADER, unwrap } from "./forwarding.js";
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
@@ -93,18 +63,6 @@ export class PeerGateway {
       );
     }
   };
-}
-
-/** Makes a forwarded request look as if the client had sent it here (R9). */
-function unwrap(request: IncomingMessage): ForwardedFor {
-  const forwarded = JSON.parse(String(request.headers[FORWARDED_HEADER])) as ForwardedFor;
-  delete request.headers[FORWARDED_HEADER];
-  request.rawHeaders.splice(request.rawHeaders.lastIndexOf(FORWARDED_HEADER), 2);
-  // One connection carries one request at a time, so it can wear the address of its present one.
-  for (const [name, value] of Object.entries(forwarded.client)) {
-    Object.defineProperty(request.socket, name, { value, configurable: true });
-  }
-  return forwarded;
 }
 
 /** While the primary lives, the directory is its to remove. */

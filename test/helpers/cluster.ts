@@ -17,11 +17,14 @@ export interface ClusterSetup {
 /** What the fixture says about itself. */
 interface Said {
   event: string;
+  /** When the primary's event came (`Date.now()`). */
+  at?: number;
   pid?: number;
   port?: number;
   message?: string;
   exit?: { exitCode: number | null; signal: string | null; stderr: string };
   error?: { message: string; code: string };
+  detail?: Record<string, unknown>;
 }
 
 export const fixture = (name: string): string =>

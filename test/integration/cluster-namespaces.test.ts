@@ -11,7 +11,7 @@ const news: Heard = ["news", 1];
 /** The same connections in another namespace. */
 async function enter(name: string, who = clients): Promise<Socket[]> {
   const sockets = who.map((client) => client.io.socket(name));
-  for (const socket of sockets) await socket.emitWithAck("echo", 1);
+  for (const socket of sockets) await socket.timeout(15_000).emitWithAck("echo", 1);
   return sockets;
 }
 
@@ -88,7 +88,7 @@ t.test("C1 dynamic namespaces span all workers", async (t) => {
 
 t.test("C1 a dynamic namespace spans all workers from its first moment", async (t) => {
   for (const [i, newcomer] of clients.entries()) {
-    const name = `/dynamic-first-${i}`;
+    const name = `/dynamic-first${i}`;
     const others = clients.filter((client) => client !== newcomer);
     await enter(name, others);
     await acquainted(name, 1, others);

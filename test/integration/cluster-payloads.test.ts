@@ -2,11 +2,11 @@ import type { Socket } from "socket.io-client";
 import t from "tap";
 import { clientPerWorker, runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
-import { heardOf } from "../helpers/heard.js";
+import { heardOf, next } from "../helpers/heard.js";
 
 const cluster = await startCluster(t);
 const clients = await clientPerWorker(t, cluster.port, 3);
-const [a, b] = clients as [Socket, Socket, Socket];
+const [a, b, c] = clients as [Socket, Socket, Socket];
 
 t.test("C1 binary payloads", async (t) => {
   const polling = await clientPerWorker(t, cluster.port, 3, "polling");
@@ -75,16 +75,19 @@ t.test("C1 a payload is the same for clients of all workers", async (t) => {
   }
 });
 
-// The last test, since the sender's worker does not survive its mistake.
+// The last test, since the sender's worker may not survive its mistake.
 t.test("C1 a payload that cannot be encoded does no harm to other workers", async (t) => {
   const others = [a, c];
   const pids = await Promise.all(others.map((client) => client.emitWithAck("pid")));
-  for (const payload of ["1n", "(() => { const circle = {}; return circle.circle = circle; })()"]) {
-    const after = Promise.all(others.map((client) => next(client, "after")));
-    const [sender] = await clientPerWorker(t, cluster.port, 3);
-    t.ok(sender);
-    await runIn(b, `io.emit("news", ${payload}); io.emit("after");`);
-    await after;
-  }
+  const after = Promise.all(others.map((client) => next(client, "after")));
+  const mistakes = `
+    const circle = {};
+    circle.circle = circle;
+    for (const payload of [1n, circle]) {
+      try { io.emit("news", payload); } catch {}
+    }
+    io.emit("after");`;
+  runIn(b, mistakes).catch(() => {});
+  await after;
   t.strictSame(await Promise.all(others.map((client) => client.emitWithAck("pid"))), pids);
 });

@@ -1,7 +1,13 @@
 import { availableParallelism } from "node:os";
 import t, { type Test } from "tap";
 import { OptionError, SupervisorError } from "../../src/errors.js";
-import { milliseconds, resolveManagerOptions, resolveStickyOptions } from "../../src/options.js";
+import {
+  HEARTBEAT_TIMEOUT,
+  milliseconds,
+  resolveManagerOptions,
+  resolveStickyOptions,
+  workerCount,
+} from "../../src/options.js";
 
 interface Rule {
   fallback: unknown;
@@ -87,7 +93,18 @@ const MANAGER: Record<string, Rule> = {
   },
   duration: { fallback: 60_000, ...DURATION },
   workerInitTimeout: { fallback: 30_000, ...DURATION },
+  backoffInitial: { fallback: 100, ...DURATION },
+  backoffMax: { fallback: 2_000, ...DURATION },
+  backoffForgetAfter: { fallback: 10_000, ...DURATION },
+  drainTimeout: { fallback: 30_000, ...DURATION },
   stopTimeout: { fallback: 10_000, ...DURATION },
+  hangTimeout: { fallback: 10_000, ...DURATION, good: [2_001, 5_000, 2 ** 31 - 1] },
+  maxMemory: {
+    fallback: undefined,
+    good: [1, 512 * 1_024 ** 2, Number.MAX_SAFE_INTEGER],
+    bad: [...WHOLE, 0, 2 ** 53],
+    expected: range(1, Number.MAX_SAFE_INTEGER),
+  },
   logger: {
     fallback: console,
     good: [log, console, Object.create(log)],
@@ -208,6 +225,14 @@ t.test("env and logger: the part that is wrong is named", async (t) => {
   }
 });
 
+t.test("S4: hangTimeout is longer than the silence that takes new sessions away", async (t) => {
+  for (const value of [1, 1_999, HEARTBEAT_TIMEOUT]) {
+    const error = failure(() => resolveManagerOptions({ hangTimeout: value }));
+    expectOptionError(t, error, { name: "hangTimeout", value });
+    t.match(String(error), /more than 2000 ms/);
+  }
+});
+
 t.test("sticky is the default where there is a port", async (t) => {
   t.equal(resolveManagerOptions({ port: 7_001 }).sticky, true);
   t.equal(resolveManagerOptions({ port: 0 }).sticky, true, "any free port is one, too");
@@ -241,6 +266,18 @@ t.test("what the caller does with lists and objects later has no effect", async 
   Object.assign(options.env, { X: "x" });
   const { args, execArgv, env } = result;
   t.strictSame({ args, execArgv, env }, { args: ["a"], execArgv: ["b"], env: { C: "c" } });
+});
+
+t.test("workerCount() checks the argument of scale()", async (t) => {
+  t.equal(workerCount("count", 3, 7), 3);
+  t.equal(workerCount("count", undefined, 7), 7);
+  for (const value of [0, 1_025, 1.5, "3"]) {
+    expectOptionError(
+      t,
+      failure(() => workerCount("count", value, 7)),
+      { name: "count", value },
+    );
+  }
 });
 
 t.test("milliseconds() checks arguments as it checks options", async (t) => {

@@ -19,11 +19,12 @@ const bytes = new Uint8Array([71, 69, 84]);
 
 const TO_WORKER: readonly ToWorker[] = [
   { type: "sticky:connection", data: bytes, placed: true },
-  { type: "supervisor:welcome", routing: "direct", gatewayDir: "/tmp/x" },
+  { type: "supervisor:welcome", routing: "direct", gatewayDir: "/tmp/x", hangTimeout: 1 },
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
   { type: "supervisor:sync", id: 7 },
   { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
+  { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
 ];
 
@@ -36,6 +37,7 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:whois", id: 1, sid: "a" },
   { type: "supervisor:whois", id: 2, sid: "" },
   { type: "supervisor:place", id: 3 },
+  { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

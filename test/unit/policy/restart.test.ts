@@ -1,6 +1,6 @@
 import t from "tap";
 import {
-  BACKOFF,
+  type Backoff,
   failuresInARow,
   NO_DEATHS,
   type RestartPolicy,
@@ -8,6 +8,9 @@ import {
   restartDelay,
 } from "../../../src/policy/restart.js";
 import { Random } from "../../helpers/random.js";
+
+/** The defaults of the options. */
+const BACKOFF: Backoff = { initial: 100, max: 2_000, forgetAfter: 10_000 };
 
 /** Records deaths at these times; tells after which ones to give up. */
 function giveUps(policy: RestartPolicy, times: readonly number[]): boolean[] {
@@ -83,7 +86,7 @@ t.test("a window is never changed, and does not grow for ever", async (t) => {
 });
 
 t.test("S3: the first restart is at once, then the wait doubles up to its limit", async (t) => {
-  const longest = (failures: number) => restartDelay(failures, () => 1 - 2 ** -53);
+  const longest = (failures: number) => restartDelay(failures, BACKOFF, () => 1 - 2 ** -53);
   t.strictSame([0, 1, 2, 3, 4, 5, 6, 7, 8].map(longest), [
     ...[0, 0, 100, 200, 400, 800],
     ...[1_600, 2_000, 2_000],
@@ -94,13 +97,13 @@ t.test("S3: the first restart is at once, then the wait doubles up to its limit"
 t.test("S3: jitter takes up to half of the wait, and never more", async (t) => {
   const random = new Random();
   for (let failures = 2; failures <= 12; failures++) {
-    const step = restartDelay(failures, () => 1 - 2 ** -53);
+    const step = restartDelay(failures, BACKOFF, () => 1 - 2 ** -53);
     t.equal(
-      restartDelay(failures, () => 0),
+      restartDelay(failures, BACKOFF, () => 0),
       step / 2,
       `${failures} failures`,
     );
-    const delays = Array.from({ length: 500 }, () => restartDelay(failures, random.next));
+    const delays = Array.from({ length: 500 }, () => restartDelay(failures, BACKOFF, random.next));
     t.ok(
       delays.every((delay) => delay >= step / 2 && delay <= step),
       "bounds",
@@ -112,14 +115,18 @@ t.test("S3: jitter takes up to half of the wait, and never more", async (t) => {
 });
 
 t.test("S3: without a generator of its own the jitter is random all the same", async (t) => {
-  const delays = Array.from({ length: 50 }, () => restartDelay(7));
+  const delays = Array.from({ length: 50 }, () => restartDelay(7, BACKOFF));
   t.ok(new Set(delays).size > 5);
   t.ok(delays.every((delay) => delay >= 1_000 && delay <= 2_000));
 });
 
 t.test("S3: failures in a row are forgotten after a long enough life", async (t) => {
-  t.equal(failuresInARow(0, 0), 1);
-  t.equal(failuresInARow(1, 0), 2);
-  t.equal(failuresInARow(7, BACKOFF.forgetAfter - 1), 8);
-  t.equal(failuresInARow(7, BACKOFF.forgetAfter), 1, "the death itself is the first again");
+  t.equal(failuresInARow(0, 0, BACKOFF), 1);
+  t.equal(failuresInARow(1, 0, BACKOFF), 2);
+  t.equal(failuresInARow(7, BACKOFF.forgetAfter - 1, BACKOFF), 8);
+  t.equal(
+    failuresInARow(7, BACKOFF.forgetAfter, BACKOFF),
+    1,
+    "the death itself is the first again",
+  );
 });

@@ -7,11 +7,12 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import type { EngineServer } from "../../../src/worker/engine.js";
 import { ForeignRequests } from "../../../src/worker/foreign-requests.js";
-import { FORWARDED_HEADER, PeerGateway } from "../../../src/worker/peer-gateway.js";
+import { FORWARDED_HEADER } from "../../../src/worker/hop-by-hop.js";
+import { PeerGateway } from "../../../src/worker/peer-gateway.js";
 import { get, RawConnection } from "../../helpers/raw.js";
 
 /** An Engine.IO server that answers with what it saw. */
-function fakeEngine(clients: Record<string, unknown>): EngineServer {
+function fakeEngine(clients: Record<string, { close(): void }>): EngineServer {
   const see = ({ headers, rawHeaders, socket }: IncomingMessage) =>
     JSON.stringify({ headers, rawHeaders, port: socket.remotePort });
   return Object.assign(new EventEmitter(), {
@@ -46,7 +47,7 @@ async function setUp(t: Test): Promise<RawConnection> {
   t.teardown(() => rmSync(dir, { recursive: true }));
   const unknown = { whois: async () => null, place: async () => null };
   const gateway = new PeerGateway();
-  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: {} })));
+  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: { close() {} } })));
   const path = await gateway.listen(dir);
 
   const engine = fakeEngine({});

@@ -50,3 +50,11 @@ t.test("the list that came in is left alone", async (t) => {
   t.doesNotThrow(() => endToEndHeaders(headers, "close"));
   t.equal(headers.length, 4);
 });
+
+t.test(
+  "R10: what one worker tells another about a request is never taken from a client",
+  async (t) => {
+    const headers = ["A", "1", "X-Supervisor-Forwarded", "boo", "x-supervisor-forwarded", "{}"];
+    t.strictSame(endToEndHeaders(headers), ["A", "1"]);
+  },
+);

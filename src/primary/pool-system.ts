@@ -1,0 +1,29 @@
+import type { Worker } from "node:cluster";
+import type { ResolvedManagerOptions } from "../options.js";
+import { forkWorker } from "./fork-worker.js";
+import type { WorkerRegistry } from "./worker-registry.js";
+
+/** Time and processes: what a test replaces. */
+export interface PoolSystem {
+  /** ms, monotonic. */
+  now(): number;
+  /** @returns a function that cancels it */
+  after(ms: number, act: () => void): () => void;
+  /** Starts a worker process. */
+  fork(): Worker;
+}
+
+export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
+  now: () => performance.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+  fork: () => forkWorker(options),
+});
+
+/** As much of the registry as the pool needs. */
+export type PoolRegistry = Pick<
+  WorkerRegistry,
+  "register" | "setState" | "requiresAdoption" | "on" | "off"
+>;

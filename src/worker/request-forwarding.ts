@@ -1,0 +1,103 @@
+import {
+  type Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from "node:http";
+import { forwardedHeaders, isNotHere, type LocalHandlers } from "./forwarding.js";
+import { endToEndHeaders } from "./hop-by-hop.js";
+
+/** Of a body, what is kept until the owner has shown that it knows the sid (bytes). */
+const MAX_REPLAY = 64 * 1024;
+
+/** One request on its way to its owner, and the response on its way back; both streamed. */
+export class RequestForwarding {
+  readonly #agent: Agent | undefined;
+  readonly #local: LocalHandlers;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  #upstream: ClientRequest | undefined;
+  /** What of the body was passed on, until it is clear that the owner takes it. */
+  #kept: Buffer[] | undefined = [];
+  #keptBytes = 0;
+  #ended = false;
+
+  /**
+   * @param agent `undefined` for a connection of its own: a session keeps the socket of its
+   *   handshake, whose address must not change with the next request on it
+   */
+  constructor(
+    agent: Agent | undefined,
+    local: LocalHandlers,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ) {
+    this.#agent = agent;
+    this.#local = local;
+    this.#req = req;
+    this.#res = res;
+    res.once("close", () => this.#upstream?.destroy());
+  }
+
+  get canReplay(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  /** @param onNotHere called when that worker does not have the session */
+  send(gateway: string, onNotHere: () => void): void {
+    const isFirst = this.#upstream === undefined;
+    const upstream = request({
+      agent: this.#agent ?? false,
+      socketPath: gateway,
+      method: this.#req.method,
+      path: this.#req.url,
+      headers: forwardedHeaders(this.#local, this.#req),
+    });
+    this.#upstream = upstream;
+    upstream.on("drain", () => this.#req.resume());
+    upstream.on("error", () => this.#onError(upstream));
+    upstream.on("response", (answer) => {
+      if (isNotHere(answer)) {
+        answer.resume();
+        onNotHere();
+      } else {
+        this.#kept = undefined;
+        this.#answer(answer);
+      }
+    });
+    for (const chunk of this.#kept ?? []) upstream.write(chunk);
+    if (isFirst) this.#readBody();
+    else if (this.#ended) upstream.end();
+  }
+
+  #readBody(): void {
+    this.#req.on("data", (chunk: Buffer) => {
+      this.#keep(chunk);
+      if (this.#upstream?.write(chunk) === false) this.#req.pause();
+    });
+    this.#req.on("end", () => {
+      this.#ended = true;
+      this.#upstream?.end();
+    });
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#keptBytes += chunk.length;
+    if (this.#keptBytes > MAX_REPLAY) this.#kept = undefined;
+    else this.#kept?.push(chunk);
+  }
+
+  #answer(answer: IncomingMessage): void {
+    const headers = endToEndHeaders(answer.rawHeaders, answer.headers.connection);
+    this.#res.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
+    answer.on("error", () => this.#res.destroy()); // the owner died in mid-answer
+    answer.pipe(this.#res);
+  }
+
+  #onError(upstream: ClientRequest): void {
+    if (upstream !== this.#upstream) return;
+    if (this.#res.headersSent) this.#res.destroy();
+    else if (!this.#res.destroyed) this.#res.writeHead(502, { "content-length": 0 }).end();
+  }
+}
