@@ -78,7 +78,6 @@ function isUnreachable(value: object): boolean {
     types.isSharedArrayBuffer(value) ||
     types.isProxy(value) ||
     types.isPromise(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value)
+    types.isWeakMap(value)
   );
 }
