@@ -54,12 +54,19 @@ export interface ClusterManagerOptions {
   hangTimeout?: number;
   /** Bytes of resident memory above which a worker is replaced gracefully. Default: no limit. */
   maxMemory?: number;
+  /** What the CLI calls this cluster. Default: `name` of the nearest package.json. */
+  name?: string;
+  /** Open a control socket, for the CLI and health checks. Default: `true`. */
+  control?: boolean;
   /** Default: `console`. */
   logger?: Logger;
 }
 
 export type ResolvedManagerOptions = Readonly<
-  Required<Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec" | "maxMemory">> & {
+  Required<
+    Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec" | "maxMemory" | "name">
+  > & {
+    name: string | undefined;
     exec: string | undefined;
     maxMemory: number | undefined;
     execArgv: readonly string[] | undefined;
@@ -117,6 +124,8 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
       options.maxMemory === undefined
         ? undefined
         : integer("maxMemory", options.maxMemory, 0, 1, Number.MAX_SAFE_INTEGER),
+    name: text("name", options.name),
+    control: flag("control", options.control, true),
     logger: logger("logger", options.logger),
   });
 }

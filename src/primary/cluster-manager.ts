@@ -17,9 +17,9 @@ import {
 } from "../options.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { listen } from "./listen.js";
+import { Operations } from "./operations.js";
 import { type ReloadEvents, type ReloadReport, Reloads } from "./reloads.js";
 import { endWorkers, withDeadline } from "./shutdown.js";
-import { bindSignals } from "./signals.js";
 import {
   type ClusterStatus,
   type HangReport,
@@ -61,7 +61,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   #server: Server | undefined;
   #stopListeners: (() => unknown)[] = [];
   #stopping: Promise<void> | undefined;
-  #unbindSignals: (() => void) | undefined;
+  #operations: Operations | undefined;
 
   constructor(options: ClusterManagerOptions = {}) {
     super();
@@ -93,12 +93,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     if (this.options.sticky) this.#coordinator.registry.requiresAdoption = true;
     if (this.options.port !== undefined) this.#server = this.#createServer();
     this.#phase = "starting";
-    this.#unbindSignals = bindSignals(this.options.logger, {
-      stop: () => this.stop(),
-      kill: () => this.#killAll(),
-      reload: () => this.reload(),
-      scaleBy: async (step) => this.scale((this.#pool?.count ?? 0) + step),
-    });
+    this.#operations = new Operations(this, this.options, () => this.#killAll());
     try {
       await this.#startWorkers(this.#coordinator);
       if (this.#server !== undefined && this.#phase === "starting") {
@@ -110,6 +105,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     }
     if (this.#phase !== "starting") throw stoppedWhileStarting();
     this.#phase = "running";
+    await this.#operations.open();
     // pm2's `wait_ready`, and anybody else who forked this process.
     process.send?.("ready", undefined, undefined, () => {});
   }
@@ -264,7 +260,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     this.#server?.close();
     await endWorkers(this.#handles(), deadline);
     this.#pool?.dispose();
-    this.#unbindSignals?.();
+    this.#operations?.close();
     if (!wasIdle && [...(coordinator?.registry.all ?? [])].length === 0) coordinator?.removeFiles();
     this.#phase = "stopped";
   }

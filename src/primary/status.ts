@@ -12,6 +12,8 @@ export interface WorkerStatus {
   state: WorkerState;
   generation: number;
   sessions: number;
+  /** How often workers of its slot had died before it was started. */
+  restarts: number;
   /** ms */
   uptime: number;
   /** How it was at its last heartbeat; `null` before the first. */
@@ -55,6 +57,7 @@ export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStat
     state: handle.state,
     generation: handle.generation,
     sessions,
+    restarts: handle.restarts,
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
   };

@@ -30,6 +30,8 @@ export class WorkerHandle {
   readonly reservations = new Reservations();
   state: WorkerState = "starting";
   wasReady = false;
+  /** Deaths in its slot before it was started. */
+  restarts = 0;
   /** Has to be replaced, whatever its generation. */
   recycle = false;
   /** ms, monotonic: a replacement has failed, and is not tried again before. */

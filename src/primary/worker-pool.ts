@@ -14,7 +14,8 @@ interface Slot {
   worker: WorkerHandle | undefined;
   successor: WorkerHandle | undefined;
   spawnAt: number;
-  /** Deaths in a row. */
+  /** Deaths, of them in a row. */
+  deaths: number;
   failures: number;
 }
 
@@ -104,7 +105,13 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** Wants `count` workers from now on; those that are too many drain and leave. */
   setCount(count: number): void {
     while (this.#slots.length < count) {
-      this.#slots.push({ worker: undefined, successor: undefined, spawnAt: 0, failures: 0 });
+      this.#slots.push({
+        worker: undefined,
+        successor: undefined,
+        spawnAt: 0,
+        deaths: 0,
+        failures: 0,
+      });
     }
     for (const { worker, successor } of this.#slots.splice(count)) {
       for (const handle of [worker, successor]) if (handle !== undefined) this.#leave(handle);
@@ -182,9 +189,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     }
     const slot = action.slot as Slot;
     if (action.type === "spawn") {
-      slot.worker = this.#fork();
+      slot.worker = this.#fork(slot);
     } else if (action.type === "surge") {
-      slot.successor = this.#fork();
+      slot.successor = this.#fork(slot);
     } else {
       const { worker, successor } = slot;
       slot.worker = successor;
@@ -195,9 +202,10 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     }
   }
 
-  #fork(): WorkerHandle {
+  #fork(slot: Slot): WorkerHandle {
     const handle = this.#registry.register(this.#system.fork(), this.#generation);
     handle.deadline = this.#system.now() + this.#options.workerInitTimeout;
+    handle.restarts = slot.deaths;
     return handle;
   }
 
@@ -281,6 +289,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       this.emit("bootFailed", error, { successor: false });
       if (this.#halted) return;
     }
+    slot.deaths++;
     slot.failures = failuresInARow(slot.failures, now - handle.startedAt, this.#backoff);
     slot.spawnAt = this.#options.refork
       ? now + restartDelay(slot.failures, this.#backoff)

@@ -21,11 +21,13 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
   base: ["policy", "base"],
 };
 
-const BASE = ["errors.ts", "options.ts", "protocol.ts"];
+const BASE = ["control-path.ts", "errors.ts", "options.ts", "protocol.ts"];
 
 function layerOf(path: string): Layer {
   const [folder, rest] = path.split("/");
+  if (folder === "cli") return "entry";
   if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
+  if (folder === "cli") return "entry";
   if (folder === "primary" || folder === "worker" || folder === "app" || folder === "policy") {
     return folder;
   }

@@ -236,3 +236,13 @@ t.test("an error whose cause cannot be cloned", async (t) => {
 t.test("memory that is shared between threads does not cross processes", async (t) => {
   t.doesNotThrow(() => serialize(toCloneable({ shared: new SharedArrayBuffer(8) })));
 });
+
+t.test("what toJSON() gives keeps its kind, and cycles through it end", async (t) => {
+  const bytes = Buffer.from([1, 255]);
+  const arrived = travel(t, { toJSON: () => bytes });
+  t.ok(arrived instanceof Uint8Array && bytes.equals(arrived));
+  t.strictSame(travel(t, { toJSON: () => new Date(7) }), new Date(7));
+  const shared: Record<string, unknown> = { n: 1 };
+  shared.back = { toJSON: () => shared };
+  t.doesNotThrow(() => travel(t, shared.back));
+});

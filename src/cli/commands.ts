@@ -1,0 +1,69 @@
+import { setTimeout } from "node:timers/promises";
+import type { ReloadReport } from "../primary/reloads.js";
+import type { ClusterStatus } from "../primary/status.js";
+import { CliError, callJson, callLines } from "./client.js";
+import { duration, statusTable } from "./table.js";
+
+/** Which cluster, and where to write. */
+export interface Target {
+  name: string;
+  /** Of its control socket. */
+  path: string;
+  print(text: string): void;
+}
+
+export async function status(
+  { name, path, print }: Target,
+  { json, watch }: { json: boolean; watch: boolean },
+): Promise<void> {
+  for (;;) {
+    const value = await callJson<ClusterStatus>(path, "GET", "/status");
+    const text = json ? `${JSON.stringify(value)}\n` : statusTable(name, value);
+    // A person's screen is cleared; a program reads one line after the other.
+    print(watch && !json ? `\x1b[2J\x1b[H${text}` : text);
+    if (!watch) return;
+    await setTimeout(1_000);
+  }
+}
+
+type ReloadLine =
+  | { report: ReloadReport }
+  | { error: { message: string } }
+  | { replaced?: number; workers: number };
+
+export async function reload({ name, path, print }: Target): Promise<void> {
+  for await (const line of callLines<ReloadLine>(path, "POST", "/reload")) {
+    if ("error" in line) throw new CliError(`The reload failed. ${line.error.message}`);
+    if ("report" in line) {
+      const { replaced, sessionsMoved, duration: ms } = line.report;
+      print(
+        `${name}: ${replaced.length} workers replaced, ${sessionsMoved} sessions moved, ` +
+          `in ${duration(ms)}\n`,
+      );
+      return;
+    }
+    print(`${name}: ${line.replaced ?? 0} of ${line.workers} workers replaced\n`);
+  }
+  throw new CliError("The primary ended before the reload was done.");
+}
+
+export async function scale({ name, path, print }: Target, count: number): Promise<void> {
+  await callJson(path, "POST", "/scale", { count });
+  print(`${name}: ${count} workers\n`);
+}
+
+export async function stop({ name, path, print }: Target): Promise<void> {
+  const { pid } = await callJson<ClusterStatus>(path, "GET", "/status");
+  await callJson(path, "POST", "/stop");
+  while (isAlive(pid)) await setTimeout(50);
+  print(`${name}: stopped\n`);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

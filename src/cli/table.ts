@@ -1,0 +1,59 @@
+import type { ClusterStatus, WorkerStatus } from "../primary/status.js";
+
+const COLUMNS: readonly {
+  title: string;
+  width: number;
+  text(worker: WorkerStatus, n: number): string;
+}[] = [
+  { title: "#", width: 3, text: (_, n) => String(n + 1) },
+  { title: "pid", width: 8, text: ({ pid }) => String(pid ?? "-") },
+  { title: "state", width: 9, text: ({ state }) => state },
+  { title: "gen", width: 4, text: ({ generation }) => String(generation) },
+  { title: "sessions", width: 9, text: ({ sessions }) => String(sessions) },
+  { title: "loop", width: 6, text: ({ vitals }) => percent(vitals?.eventLoopUtilization) },
+  { title: "rss", width: 9, text: ({ vitals }) => megabytes(vitals?.rss) },
+  { title: "uptime", width: 9, text: ({ uptime }) => duration(uptime) },
+  { title: "restarts", width: 9, text: ({ restarts }) => String(restarts) },
+];
+
+/** `manager.status()` for people: a table of at most 80 columns. */
+export function statusTable(name: string, status: ClusterStatus): string {
+  const ready = status.workers.filter(({ state }) => state === "ready").length;
+  const head =
+    `${name}: ${status.phase}, pid ${status.pid}, ${ready} of ${status.count} workers ready, ` +
+    `${status.sessions} sessions`;
+  const rows = [
+    COLUMNS.map(({ title }) => title),
+    ...status.workers.map((worker, n) => COLUMNS.map(({ text }) => text(worker, n))),
+  ];
+  const lines = rows.map((cells) =>
+    cells.map((cell, n) => cell.padStart(COLUMNS[n]?.width ?? 0)).join(" "),
+  );
+  return [head, ...lines, ""].join("\n");
+}
+
+/** Two units at the most: 42 s, 3 m 5 s, 2 h 10 m, 12 d 4 h. */
+export function duration(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ];
+  const first = parts.findIndex(([value]) => value > 0);
+  if (first === -1) return "0s";
+  return parts
+    .slice(first, first + 2)
+    .filter(([value], n) => n === 0 || value > 0)
+    .map(([value, unit]) => `${value}${unit}`)
+    .join(" ");
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? "-" : `${Math.round(share * 100)} %`;
+}
+
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "-" : `${Math.round(bytes / 1024 / 1024)} MB`;
+}

@@ -1,0 +1,66 @@
+import { defaultName } from "../control-path.js";
+import type { ResolvedManagerOptions } from "../options.js";
+import { ControlServer } from "./control-server.js";
+import type { ReloadReport } from "./reloads.js";
+import { bindSignals } from "./signals.js";
+import type { ClusterStatus } from "./status.js";
+
+/** A manager, as far as it is operated from outside. */
+interface Operated {
+  status(): ClusterStatus;
+  reload(): Promise<ReloadReport>;
+  scale(count: number): Promise<void>;
+  stop(): Promise<void>;
+  on(event: "reload:start" | "reload:progress", listener: (detail: object) => void): unknown;
+  off(event: "reload:start" | "reload:progress", listener: (detail: object) => void): unknown;
+}
+
+/** What people and their tools ask of a running cluster: signals and the control socket. */
+export class Operations {
+  readonly #manager: Operated;
+  readonly #options: ResolvedManagerOptions;
+  readonly #unbindSignals: () => void;
+  #control: ControlServer | undefined;
+
+  /** @param kill ends all workers, now */
+  constructor(manager: Operated, options: ResolvedManagerOptions, kill: () => void) {
+    this.#manager = manager;
+    this.#options = options;
+    this.#unbindSignals = bindSignals(options.logger, {
+      stop: () => manager.stop(),
+      kill,
+      reload: () => manager.reload(),
+      scaleBy: async (step) => manager.scale(manager.status().count + step),
+    });
+  }
+
+  /** For when the cluster is running. */
+  async open(): Promise<void> {
+    const { control, logger, name } = this.#options;
+    if (!control) return;
+    const manager = this.#manager;
+    this.#control = new ControlServer(
+      {
+        status: () => manager.status(),
+        reload: () => manager.reload(),
+        scale: (count) => manager.scale(count),
+        // As a signal does it: with its log line, its exit code, and a second one that does not wait.
+        shutDown: () => process.kill(process.pid, "SIGTERM"),
+        followReload: (tell) => {
+          const events = ["reload:start", "reload:progress"] as const;
+          for (const event of events) manager.on(event, tell);
+          return () => {
+            for (const event of events) manager.off(event, tell);
+          };
+        },
+      },
+      logger,
+    );
+    await this.#control.open(name ?? defaultName(process.cwd()));
+  }
+
+  close(): void {
+    this.#control?.close();
+    this.#unbindSignals();
+  }
+}

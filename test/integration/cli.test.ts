@@ -1,0 +1,149 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import { controlPath } from "../../src/control-path.js";
+import type { ClusterStatus } from "../../src/index.js";
+import { connectClient } from "../helpers/clients.js";
+import { type ClusterSetup, startCluster } from "../helpers/cluster.js";
+import { ROOT, start } from "../helpers/spawned.js";
+
+const newName = () => `cli-test-${randomBytes(4).toString("hex")}`;
+
+/** Runs the CLI to its end. */
+async function cli(t: Test, ...args: string[]) {
+  const running = start(t, process.execPath, [join(ROOT, "dist/cli.js"), ...args]);
+  const { code } = await running.exit();
+  return { code, stdout: running.stdout, stderr: running.stderr };
+}
+
+async function named(t: Test, setup: ClusterSetup = {}) {
+  const name = newName();
+  const cluster = await startCluster(t, { ...setup, options: { name, ...setup.options } });
+  return { name, cluster };
+}
+
+t.test("status: a table of 80 columns, or JSON", async (t) => {
+  const { name, cluster } = await named(t);
+  await connectClient(t, cluster.port, "websocket");
+  while ((await cluster.status()).sessions === 0) await new Promise(setImmediate);
+  const { code, stdout } = await cli(t, "status", "--name", name);
+  t.equal(code, 0);
+  const [head = "", titles = "", ...rows] = stdout.trimEnd().split("\n");
+  t.match(head, `${name}: running, pid ${cluster.child.pid}, 3 of 3 workers ready, 1 sessions`);
+  t.match(titles, /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+rss\s+uptime\s+restarts/);
+  t.equal(rows.length, 3);
+  for (const line of [titles, ...rows]) t.ok(line.length <= 80, line);
+  for (const [n, pid] of (await cluster.pids()).entries())
+    t.match(rows[n], new RegExp(`${pid}\\s+ready`));
+
+  const json = await cli(t, "status", "--json", "--name", name);
+  t.match(JSON.parse(json.stdout), { phase: "running", count: 3, sessions: 1 });
+});
+
+t.test("status --watch goes on until it is ended", async (t) => {
+  const { name } = await named(t, { count: 1 });
+  const running = start(t, process.execPath, [
+    join(ROOT, "dist/cli.js"),
+    ...["status", "--watch", "--json", "--name", name],
+  ]);
+  await running.says(/\n.*\n/);
+  running.child.kill("SIGINT");
+  t.equal((await running.exit()).signal, "SIGINT");
+});
+
+t.test("reload shows its steps; it fails with the reason", async (t) => {
+  const { name, cluster } = await named(t, {
+    count: 2,
+    exec: "versioned.js",
+    options: { drainTimeout: 500 },
+  });
+  const before = await cluster.pids();
+  const good = await cli(t, "reload", "--name", name);
+  t.equal(good.code, 0);
+  t.match(
+    good.stdout,
+    /0 of 2 .*1 of 2 .*2 of 2 workers replaced.*2 workers replaced, 0 sessions/s,
+  );
+  t.notOk((await cluster.pids()).some((pid) => before.includes(pid)));
+
+  await cluster.call("setEnv", "VERSION", "broken");
+  const bad = await cli(t, "reload", "--name", name);
+  t.equal(bad.code, 1);
+  t.match(bad.stderr, /^The reload failed\. Worker \d+ exited with code 3.*is broken/s);
+  t.notMatch(bad.stderr, /\n\s+at /);
+});
+
+t.test("scale and stop", async (t) => {
+  const { name, cluster } = await named(t, { count: 1 });
+  t.match(await cli(t, "scale", "3", "--name", name), { code: 0, stdout: `${name}: 3 workers\n` });
+  t.equal((await cluster.pids()).length, 3);
+  const wrong = await cli(t, "scale", "0", "--name", name);
+  t.equal(wrong.code, 1);
+  t.match(wrong.stderr, /"count" must be an integer from 1 to 1024, but it is 0/);
+  t.match(await cli(t, "stop", "--name", name), { code: 0, stdout: `${name}: stopped\n` });
+  t.same(await cluster.exit(), { code: 0, signal: null });
+  t.notOk(existsSync(controlPath(name)), "nothing is left");
+});
+
+t.test("two clusters of one name do not collide", async (t) => {
+  const { name, cluster: first } = await named(t, { count: 1 });
+  const second = await startCluster(t, { count: 1, options: { name } });
+  const own = `${name}.${second.child.pid}`;
+  t.match(second.output, `another cluster is called "${name}": use --name ${own} for this one`);
+  const pidOf = async (target: string) =>
+    (JSON.parse((await cli(t, "status", "--json", "--name", target)).stdout) as ClusterStatus).pid;
+  t.equal(await pidOf(name), first.child.pid);
+  t.equal(await pidOf(own), second.child.pid);
+});
+
+t.test(
+  "the control socket is this user's alone; /health tells whether all are ready",
+  async (t) => {
+    const { name, cluster } = await named(t, { count: 2, options: { refork: false } });
+    const path = controlPath(name);
+    t.equal(statSync(path).mode & 0o777, 0o600);
+    t.equal(statSync(join(path, "..")).mode & 0o777, 0o700);
+    const health = () =>
+      new Promise((resolve, reject) => {
+        request({ socketPath: path, path: "/health" }, (res) => resolve(res.resume().statusCode))
+          .once("error", reject)
+          .end();
+      });
+    t.equal(await health(), 200);
+    const exit = new Promise((resolve) => cluster.once("worker:exit", resolve));
+    process.kill((await cluster.pids())[0] ?? 0, "SIGKILL");
+    await exit;
+    t.equal(await health(), 503);
+  },
+);
+
+t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
+  for (const [args, message] of [
+    [["status", "--name", newName()], /^No cluster is running at .*\.sock\./],
+    [["frobnicate"], /^There is no command "frobnicate"/],
+    [["status", "--jsn"], /Unknown option '--jsn'.*Try: socket-supervisor --help/s],
+    [["scale"], /^scale needs one whole number/],
+    [["scale", "many"], /^scale needs one whole number/],
+    [["reload", "now"], /^"now" means nothing after reload/],
+  ] as const) {
+    const { code, stderr, stdout } = await cli(t, ...args);
+    t.equal(code, 1, args.join(" "));
+    t.match(stderr, message);
+    t.equal(stdout, "");
+    t.notMatch(stderr, /\n\s+at /);
+  }
+});
+
+t.test("every command has its --help", async (t) => {
+  const main = await cli(t, "--help");
+  t.equal(main.code, 0);
+  for (const command of ["status", "reload", "scale", "stop"]) {
+    t.match(main.stdout, new RegExp(`^  ${command} `, "m"));
+    const { code, stdout } = await cli(t, command, "--help");
+    t.equal(code, 0);
+    t.match(stdout, `Usage: socket-supervisor ${command}`);
+    t.match(stdout, "--name <name>");
+  }
+});
