@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_NOT_WORKER: "setupWorker() was called in a process that is not a cluster worker.",
   ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
   ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",
+  ERR_SUPERVISOR_PM2_CLUSTER: "pm2 runs this in its cluster mode, where pm2 is the primary.",
   ERR_SUPERVISOR_SERIALIZATION: "Workers were forked before the supervisor could set up IPC.",
   ERR_SUPERVISOR_STATE: "The manager was asked for something its state does not allow.",
   ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",

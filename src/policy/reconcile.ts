@@ -81,7 +81,7 @@ export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<
   const settled =
     actions.length === 0 &&
     leaving.length === 0 &&
-    slots.every(({ worker, successor }) => worker?.state === "ready" && successor === undefined);
+    slots.every((slot) => isVacant(slot) || isServing(slot));
   const outdated = slots.find(({ worker }) => worker && isOutdated(worker, generation));
   if (settled && outdated !== undefined) actions.push({ type: "surge", slot: outdated });
   return { actions, wakeAt };
@@ -96,10 +96,19 @@ export function isSettled<W extends WorkerFacts>(facts: Facts<W>): boolean {
   return (
     facts.leaving.length === 0 &&
     facts.slots.every(
-      ({ worker, successor }) =>
-        successor === undefined &&
-        worker?.state === "ready" &&
-        worker.generation >= facts.generation,
+      (slot) => isVacant(slot) || (isServing(slot) && !isOutdated(slot.worker, facts.generation)),
     )
   );
+}
+
+/** Has a ready worker, and nobody is to take its place. */
+function isServing<W extends WorkerFacts>(
+  slot: SlotFacts<W>,
+): slot is SlotFacts<W> & { worker: W } {
+  return slot.successor === undefined && slot.worker?.state === "ready";
+}
+
+/** Is empty, and stays so. */
+function isVacant<W extends WorkerFacts>({ worker, successor, spawnAt }: SlotFacts<W>): boolean {
+  return worker === undefined && successor === undefined && spawnAt === Number.POSITIVE_INFINITY;
 }

@@ -15,10 +15,11 @@ import {
   resolveManagerOptions,
   workerCount,
 } from "../options.js";
+import { joinPm2, refusePm2Cluster } from "../pm2.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { listen } from "./listen.js";
 import { Operations } from "./operations.js";
-import { type ReloadEvents, type ReloadReport, Reloads } from "./reloads.js";
+import { type ReloadEvents, type ReloadReport, Reloads, stopped } from "./reloads.js";
 import { endWorkers, withDeadline } from "./shutdown.js";
 import {
   type ClusterStatus,
@@ -50,7 +51,8 @@ export interface ClusterManagerEvents extends ReloadEvents {
  * Made in both primary and workers (as in a single bootstrap file), it does nothing before
  * `start()`, and `isPrimary()` tells which one this is.
  *
- * @throws OptionError (from the constructor) for an option that cannot work
+ * @throws OptionError (from the constructor) for an option that cannot work; SupervisorError
+ *   `ERR_SUPERVISOR_PM2_CLUSTER` in pm2's cluster mode
  */
 export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   readonly options: ResolvedManagerOptions;
@@ -62,9 +64,11 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   #stopListeners: (() => unknown)[] = [];
   #stopping: Promise<void> | undefined;
   #operations: Operations | undefined;
+  #leavePm2: (() => void) | undefined;
 
   constructor(options: ClusterManagerOptions = {}) {
     super();
+    refusePm2Cluster();
     this.options = resolveManagerOptions(options);
   }
 
@@ -94,6 +98,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     if (this.options.port !== undefined) this.#server = this.#createServer();
     this.#phase = "starting";
     this.#operations = new Operations(this, this.options, () => this.#killAll());
+    this.#leavePm2 = joinPm2(this);
     try {
       await this.#startWorkers(this.#coordinator);
       if (this.#server !== undefined && this.#phase === "starting") {
@@ -130,7 +135,10 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
    */
   async scale(count: number): Promise<void> {
     const { pool } = this.#running("scale()");
-    const settled = new Promise<void>((resolve) => pool.once("settled", resolve));
+    const settled = new Promise<void>((resolve, reject) => {
+      pool.once("settled", resolve).once("halted", () => reject(stopped("scale()")));
+    });
+    settled.catch(() => {}); // when the count is refused, nobody waits for it
     pool.setCount(workerCount("count", count, pool.count));
     await settled;
   }
@@ -252,6 +260,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const deadline = performance.now() + timeout;
     const wasIdle = this.#phase === "idle";
     this.#phase = "stopping";
+    this.#leavePm2?.();
     this.#pool?.halt();
     const coordinator = this.#coordinator;
     // No new sessions from here on; those that come get 503.

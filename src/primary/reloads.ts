@@ -1,4 +1,4 @@
-import type { WorkerBootError } from "../errors.js";
+import { SupervisorError, type WorkerBootError } from "../errors.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import type { WorkerPool } from "./worker-pool.js";
 
@@ -20,8 +20,8 @@ export interface ReloadEvents {
   "reload:progress": [{ generation: number; replaced: number; workers: number }];
   /** All workers run new code, and the old ones have ended. */
   "reload:done": [ReloadReport];
-  /** A new worker did not become ready; the old workers stay. */
-  "reload:failed": [WorkerBootError];
+  /** A new worker did not become ready, and the old ones stay; or the manager was stopped. */
+  "reload:failed": [SupervisorError];
 }
 
 /** Where the events of reloads go. */
@@ -46,7 +46,10 @@ export class Reloads {
     this.#countSessions = countSessions;
   }
 
-  /** @throws WorkerBootError when a new worker does not become ready */
+  /**
+   * @throws WorkerBootError when a new worker does not become ready
+   * @throws SupervisorError `ERR_SUPERVISOR_STATE` when the manager is stopped meanwhile
+   */
   reload(): Promise<ReloadReport> {
     if (this.#current === undefined) return this.#begin();
     this.#queued ??= this.#current
@@ -72,7 +75,7 @@ export class Reloads {
     const replaced: ReloadReport["replaced"] = [];
     let sessionsMoved = 0;
     let finish: () => void = () => {};
-    let fail: (error: WorkerBootError) => void = () => {};
+    let fail: (error: SupervisorError) => void = () => {};
     const settled = new Promise<void>((resolve, reject) => {
       finish = resolve;
       fail = reject;
@@ -90,7 +93,8 @@ export class Reloads {
     const onBootFailed = (error: WorkerBootError, { successor }: { successor: boolean }): void => {
       if (successor) fail(error);
     };
-    pool.on("replaced", onReplaced).on("bootFailed", onBootFailed);
+    const onHalted = (): void => fail(stopped("reload()"));
+    pool.on("replaced", onReplaced).on("bootFailed", onBootFailed).on("halted", onHalted);
     try {
       const generation = pool.raiseGeneration();
       this.#events.emit("reload:start", { generation, workers: pool.count });
@@ -101,10 +105,19 @@ export class Reloads {
       this.#events.emit("reload:done", report);
       return report;
     } catch (error) {
-      this.#events.emit("reload:failed", error as WorkerBootError);
+      this.#events.emit("reload:failed", error as SupervisorError);
       throw error;
     } finally {
-      pool.off("settled", finish).off("replaced", onReplaced).off("bootFailed", onBootFailed);
+      pool.off("settled", finish).off("replaced", onReplaced);
+      pool.off("bootFailed", onBootFailed).off("halted", onHalted);
     }
   }
+}
+
+/** For whoever waits for something that a stop has made impossible. */
+export function stopped(call: string): SupervisorError {
+  return new SupervisorError(
+    "ERR_SUPERVISOR_STATE",
+    `The manager was stopped before ${call} was done.`,
+  );
 }

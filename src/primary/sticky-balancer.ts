@@ -83,6 +83,8 @@ class StickyBalancer {
     let channel = this.#channels.get(handle);
     if (channel === undefined) {
       channel = new HandoffChannel(handle.worker, (returned) => {
+        // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
+        this.#coordinator.registry.setState(handle, "dead");
         for (const handoff of returned) this.#route(handoff);
       });
       this.#channels.set(handle, channel);

@@ -2,22 +2,13 @@ import { EventEmitter } from "node:events";
 import { type RestartLimitError, WorkerBootError, type WorkerExit } from "../errors.js";
 import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../options.js";
 import { type Action, type Facts, isSettled, plan } from "../policy/reconcile.js";
-import type { Backoff } from "../policy/restart.js";
-import { failuresInARow, restartDelay } from "../policy/restart.js";
+import { type Backoff, failuresInARow, restartDelay } from "../policy/restart.js";
 import type { ToPrimary } from "../protocol.js";
 import { DeathRecord } from "./death-record.js";
 import { type PoolRegistry, type PoolSystem, realSystem } from "./pool-system.js";
+import { emptySlot, type Slot } from "./slot.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import { WorkerSteps } from "./worker-steps.js";
-
-interface Slot {
-  worker: WorkerHandle | undefined;
-  successor: WorkerHandle | undefined;
-  spawnAt: number;
-  /** Deaths, of them in a row. */
-  deaths: number;
-  failures: number;
-}
 
 export interface PoolEvents {
   /** Every slot has a ready worker of the wanted generation, and nobody is leaving. */
@@ -30,6 +21,8 @@ export interface PoolEvents {
   bootFailed: [WorkerBootError, { successor: boolean }];
   hang: [WorkerHandle, { silentFor: number }];
   giveUp: [RestartLimitError];
+  /** The pool does nothing any more; what is not settled will not be. */
+  halted: [];
 }
 
 /** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
@@ -105,13 +98,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   /** Wants `count` workers from now on; those that are too many drain and leave. */
   setCount(count: number): void {
     while (this.#slots.length < count) {
-      this.#slots.push({
-        worker: undefined,
-        successor: undefined,
-        spawnAt: 0,
-        deaths: 0,
-        failures: 0,
-      });
+      this.#slots.push(emptySlot());
     }
     for (const { worker, successor } of this.#slots.splice(count)) {
       for (const handle of [worker, successor]) if (handle !== undefined) this.#leave(handle);
@@ -123,6 +110,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   raiseGeneration(): number {
     this.#generation = ++this.#lastGeneration;
     const wanted = this.#generation;
+    this.#registry.wantedGeneration = wanted;
     // Who asks for new workers wants the missing ones as well, and now.
     for (const slot of this.#slots) slot.spawnAt = 0;
     this.#reconcile();
@@ -131,8 +119,10 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   /** From now on nothing is started or ended any more. */
   halt(): void {
+    if (this.#halted) return;
     this.#halted = true;
     this.#cancelTimer();
+    this.emit("halted");
   }
 
   dispose(): void {
@@ -183,7 +173,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   #act(action: Action<WorkerHandle>): void {
     if (action.type === "overdue") {
       const { worker } = action;
-      if (worker.state === "hung") this.emit("hang", worker, { silentFor: this.#silence(worker) });
+      const silentFor = this.#system.now() - (worker.lastHeartbeat ?? 0);
+      if (worker.state === "hung") this.emit("hang", worker, { silentFor });
       this.#steps.overdue(worker);
       return;
     }
@@ -212,10 +203,6 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   #leave(worker: WorkerHandle): void {
     this.#leaving.push(worker);
     this.#steps.leave(worker);
-  }
-
-  #silence(worker: WorkerHandle): number {
-    return this.#system.now() - (worker.lastHeartbeat ?? 0);
   }
 
   #isMine(handle: WorkerHandle): boolean {
@@ -279,6 +266,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       if (wasSuccessor) {
         // Abandoned: the old workers are wanted again.
         this.#generation = this.#goodGeneration;
+        this.#registry.wantedGeneration = this.#generation;
         if (slot.worker !== undefined) {
           slot.worker.recycle = false;
           slot.worker.recycleNotBefore = now + RECYCLE_PAUSE;

@@ -30,6 +30,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   readonly #handles = new Map<number, WorkerHandle>();
   #ready: readonly WorkerHandle[] = [];
   #newest: readonly WorkerHandle[] = [];
+  #wantedGeneration = 0;
   /**
    * Workers have to adopt connections, so one that merely listens is not ready. Set as soon as
    * stickiness is asked for.
@@ -56,7 +57,16 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return this.#ready;
   }
 
-  /** Ready workers of the newest generation that has any: only they get new sessions (S1). */
+  /**
+   * The generation that a reload wants. Ready workers of it, or of a later one, get the new
+   * sessions as soon as there are any (S1); before, and when the reload was abandoned, all do.
+   */
+  set wantedGeneration(generation: number) {
+    this.#wantedGeneration = generation;
+    this.#choose();
+  }
+
+  /** Ready workers that may get new sessions. */
   get newest(): readonly WorkerHandle[] {
     return this.#newest;
   }
@@ -81,14 +91,18 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   setState(handle: WorkerHandle, state: WorkerState): void {
     if (handle.state === state || handle.state === "dead") return;
     handle.state = state;
-    this.#ready = [...this.#handles.values()].filter((item) => item.state === "ready");
-    const newest = Math.max(...this.#ready.map(({ generation }) => generation));
-    this.#newest = this.#ready.filter(({ generation }) => generation === newest);
+    this.#choose();
     if (state === "ready" && !handle.wasReady) {
       handle.wasReady = true;
       this.emit("ready", handle);
     }
     if (state === "dead") this.emit("gone", handle);
+  }
+
+  #choose(): void {
+    this.#ready = [...this.#handles.values()].filter(({ state }) => state === "ready");
+    const wanted = this.#ready.filter(({ generation }) => generation >= this.#wantedGeneration);
+    this.#newest = wanted.length > 0 ? wanted : this.#ready;
   }
 
   #onMessage(worker: Worker, message: unknown): void {

@@ -1,62 +1,107 @@
 import { types } from "node:util";
 
-/**
- * The complaint about functions, symbols and their like: of the structured clone (a DOMException),
- * and of an IPC channel with advanced serialization (a plain error of V8's serializer).
- */
-export function isUncloneable(error: unknown): boolean {
-  return error instanceof Error && error.message.includes("could not be cloned");
-}
+/** Nobody means to send objects as deep as this; walking deeper would exhaust the stack. */
+const MAX_DEPTH = 500;
+
+type Mode =
+  /** Stays what it is as far as the structured clone can carry it. */
+  | "clone"
+  /** Becomes what JSON would make of it; only binary data stays. */
+  | "json";
 
 /**
  * A copy without what cannot be cloned: functions and symbols go, as `JSON.stringify` does it, and
- * `toJSON()` is honoured; buffers, dates, maps and sets stay what they are.
+ * `toJSON()` is honoured; buffers, dates, maps and sets stay what they are. Never throws.
  */
-export function toCloneable(value: unknown, seen = new Map<object, unknown>()): unknown {
-  if (typeof value === "function" || typeof value === "symbol") return undefined;
-  if (typeof value !== "object" || value === null) return value;
-  if (seen.has(value)) return seen.get(value);
-  if (ArrayBuffer.isView(value)) return ofOwnMemory(value);
-  if (types.isArrayBuffer(value) || types.isDate(value) || types.isRegExp(value)) return value;
-  if (types.isBoxedPrimitive(value)) return toCloneable(value.valueOf(), seen);
-  if (types.isNativeError(value)) return withoutCause(value);
-  if (isUnreachable(value)) return undefined;
-
-  const { toJSON } = value as { toJSON?: unknown };
-  if (typeof toJSON === "function") {
-    const json: unknown = toJSON.call(value);
-    // Its own toJSON() is not asked again, as in JSON: it may well be the same object.
-    return typeof json === "object" && json !== null ? copy(json, seen) : toCloneable(json, seen);
-  }
-  return copy(value, seen);
+export function toCloneable(value: unknown): unknown {
+  return new Copier("clone").copy(value, 0);
 }
 
-function copy(value: object, seen: Map<object, unknown>): unknown {
-  if (Array.isArray(value)) {
+/**
+ * What a client would get of `value`: as JSON has it, with binary data kept. A clone would carry
+ * the contents of an object, but not its `toJSON()`, so that clients of other workers would get
+ * something else.
+ */
+export function toPayload(value: unknown): unknown {
+  return new Copier("json").copy(value, 0);
+}
+
+class Copier {
+  readonly #mode: Mode;
+  readonly #seen = new Map<object, unknown>();
+
+  constructor(mode: Mode) {
+    this.#mode = mode;
+  }
+
+  copy(value: unknown, depth: number, asksJson = true): unknown {
+    if (typeof value === "function" || typeof value === "symbol") return undefined;
+    if (typeof value !== "object" || value === null) return value;
+    if (this.#seen.has(value)) return this.#seen.get(value);
+    if (depth > MAX_DEPTH || isUnreachable(value)) return undefined;
+    if (ArrayBuffer.isView(value)) return ofOwnMemory(value);
+    if (types.isArrayBuffer(value) || types.isDate(value)) return value;
+    if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth);
+
+    const toJson = asksJson ? read(value, "toJSON") : undefined;
+    // What it gives is not asked again, as in JSON: it may well be the same object.
+    if (typeof toJson === "function") {
+      return this.copy(attempt(toJson as () => unknown, value), depth + 1, false);
+    }
+    if (Array.isArray(value)) return this.#copyArray(value, depth);
+    if (this.#mode === "clone") {
+      if (types.isRegExp(value)) return value;
+      if (types.isNativeError(value)) return withoutCause(value);
+      if (types.isMap(value)) return this.#copyMap(value, depth);
+      if (types.isSet(value)) return this.#copySet(value, depth);
+    }
+    return this.#copyObject(value, depth);
+  }
+
+  #copyArray(value: unknown[], depth: number): unknown[] {
     const array: unknown[] = [];
-    seen.set(value, array);
-    for (const item of value) array.push(toCloneable(item, seen) ?? null);
+    this.#seen.set(value, array);
+    for (const item of value) array.push(this.copy(item, depth + 1) ?? null);
     return array;
   }
-  if (types.isMap(value)) {
+
+  #copyMap(value: Map<unknown, unknown>, depth: number): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>();
-    seen.set(value, map);
-    for (const [key, item] of value) map.set(toCloneable(key, seen), toCloneable(item, seen));
+    this.#seen.set(value, map);
+    for (const [key, item] of value) map.set(this.copy(key, depth + 1), this.copy(item, depth + 1));
     return map;
   }
-  if (types.isSet(value)) {
+
+  #copySet(value: Set<unknown>, depth: number): Set<unknown> {
     const set = new Set<unknown>();
-    seen.set(value, set);
-    for (const item of value) set.add(toCloneable(item, seen));
+    this.#seen.set(value, set);
+    for (const item of value) set.add(this.copy(item, depth + 1));
     return set;
   }
-  const object: Record<string, unknown> = {};
-  seen.set(value, object);
-  for (const [key, item] of Object.entries(value)) {
-    const cloneable = toCloneable(item, seen);
-    if (cloneable !== undefined || item === undefined) object[key] = cloneable;
+
+  #copyObject(value: object, depth: number): object {
+    const object: Record<string, unknown> = {};
+    this.#seen.set(value, object);
+    for (const key of Object.keys(value)) {
+      const item = read(value, key);
+      const copy = this.copy(item, depth + 1);
+      if (copy !== undefined || item === undefined) object[key] = copy;
+    }
+    return object;
   }
-  return object;
+}
+
+/** A getter may throw; then there is nothing to copy. */
+function read(value: object, key: string): unknown {
+  return attempt(() => (value as Record<string, unknown>)[key], value);
+}
+
+function attempt(act: () => unknown, self: object): unknown {
+  try {
+    return Reflect.apply(act, self, []);
+  } catch {
+    return undefined; // the application's own code failed on its own data: that part is left out
+  }
 }
 
 /** Memory that threads share does not cross processes; its bytes can. */

@@ -1,7 +1,8 @@
 import { NodeClusterAdapter } from "@socket.io/cluster-adapter";
 import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
 import { ADAPTER_CLOSE, type AdapterMessage, isAdapterMessage } from "../protocol.js";
-import { isUncloneable, toCloneable } from "./cloneable.js";
+import { toCloneable, toPayload } from "./cloneable.js";
+import { primaryChannel } from "./primary-channel.js";
 
 type Namespace = ConstructorParameters<typeof NodeClusterAdapter>[0];
 type BroadcastArgs = Parameters<NodeClusterAdapter["broadcastWithAck"]>;
@@ -13,7 +14,8 @@ interface PendingBroadcast {
   readonly onServer: (clients: number) => void;
 }
 
-/** Message types of socket.io-adapter that carry the progress of a broadcast. */
+/** Message types of socket.io-adapter: a broadcast, and its progress. */
+const BROADCAST = 3;
 const BROADCAST_CLIENT_COUNT = 11;
 const BROADCAST_ACK = 12;
 
@@ -34,11 +36,16 @@ function dispatch(message: unknown): void {
  * - a broadcast with acknowledgements completes when a worker dies in the middle of it, and when
  *   one joins (C2);
  * - `local` broadcasts with acknowledgements complete at all;
+ * - a namespace that is new here knows the other workers' before it counts on them;
+ * - clients of all workers get the same of an object with `toJSON()`;
  * - data that cannot be cloned (a function in `socket.data`) is left out instead of ending the
  *   process.
  */
 export class IpcAdapter extends NodeClusterAdapter {
   readonly #broadcasts = new Map<string, PendingBroadcast>();
+  /** Resolves when the other workers' answers to our greeting are here. */
+  readonly #introduced: Promise<unknown>;
+  #isIntroduced = false;
 
   constructor(nsp: Namespace) {
     const before = new Set(process.listeners("message"));
@@ -49,6 +56,28 @@ export class IpcAdapter extends NodeClusterAdapter {
     if (adapters.size === 0) process.on("message", dispatch);
     const ofNamespace = adapters.get(this.nsp.name) ?? new Set();
     adapters.set(this.nsp.name, ofNamespace.add(this));
+    this.#introduced = primaryChannel()
+      .whois("")
+      .then(() => {
+        this.#isIntroduced = true;
+      });
+  }
+
+  override async serverCount(): Promise<number> {
+    await this.#introduced;
+    return super.serverCount();
+  }
+
+  override async fetchSockets(
+    ...args: Parameters<NodeClusterAdapter["fetchSockets"]>
+  ): ReturnType<NodeClusterAdapter["fetchSockets"]> {
+    await this.#introduced;
+    return super.fetchSockets(...args);
+  }
+
+  override async serverSideEmit(packet: unknown[]): Promise<void> {
+    await this.#introduced;
+    return super.serverSideEmit(packet);
   }
 
   receive(message: AdapterMessage): void {
@@ -65,7 +94,7 @@ export class IpcAdapter extends NodeClusterAdapter {
   }
 
   protected override doPublish(message: ClusterMessage & { source: string }): Promise<string> {
-    return sendCloneable(message, (item) => super.doPublish(item));
+    return sendCloneable(asPayload(message), (item) => super.doPublish(item));
   }
 
   protected override doPublishResponse(
@@ -81,6 +110,10 @@ export class IpcAdapter extends NodeClusterAdapter {
    * server is told of only when it is complete, or dead, with the acknowledgements that came.
    */
   override broadcastWithAck(...[packet, opts, onServer, onAck]: BroadcastArgs): void {
+    if (!this.#isIntroduced) {
+      void this.#introduced.then(() => this.broadcastWithAck(packet, opts, onServer, onAck));
+      return;
+    }
     const others = [...this.#peers()];
     if (opts.flags?.local) {
       super.broadcastWithAck(packet, opts, onServer, onAck);
@@ -153,8 +186,16 @@ export class IpcAdapter extends NodeClusterAdapter {
 function sendCloneable<M, R>(message: M, send: (message: M) => R): R {
   try {
     return send(message);
-  } catch (error) {
-    if (!isUncloneable(error)) throw error;
+  } catch {
+    // Only serialization throws here; a channel that fails tells the callback.
     return send(toCloneable(message) as M);
   }
+}
+
+/** A broadcast's payload as clients get it; the caller's own packet stays as it is. */
+function asPayload<M extends { type: number }>(message: M): M {
+  if (message.type !== BROADCAST) return message;
+  const { data } = message as unknown as { data: { packet: { data: unknown } } };
+  const packet = { ...data.packet, data: toPayload(data.packet.data) };
+  return { ...message, data: { ...data, packet } };
 }

@@ -1,6 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { rmdirSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  maxHeaderSize,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { ownsSession, sidOf } from "./engine.js";
@@ -17,7 +23,12 @@ export class PeerGateway {
 
   constructor() {
     // Peers keep their connections open, and a client's slowness has been judged at the front.
-    this.#server = createServer({ keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
+    this.#server = createServer({
+      keepAliveTimeout: 0,
+      headersTimeout: 0,
+      requestTimeout: 0,
+      maxHeaderSize: 2 * maxHeaderSize, // a client's whole head, and what is added to it
+    });
     this.#server.on("request", this.#onRequest);
     this.#server.on("upgrade", this.#onUpgrade);
   }

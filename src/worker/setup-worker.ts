@@ -2,6 +2,7 @@ import type { Server as HttpServer } from "node:http";
 import { createRequire } from "node:module";
 import type { Server } from "socket.io";
 import { SupervisorError } from "../errors.js";
+import { refusePm2Cluster } from "../pm2.js";
 import { adoptConnection, startRequestTimeouts } from "./adopt-connection.js";
 import type { EngineHost, EngineServer } from "./engine.js";
 import { ForeignRequests } from "./foreign-requests.js";
@@ -89,12 +90,13 @@ let runtime: WorkerRuntime | undefined;
  *
  * @returns when the worker is ready; it gets connections from then on, so call it last
  * @throws SupervisorError `ERR_SUPERVISOR_NOT_WORKER`, `ERR_SUPERVISOR_NO_SERVER`,
- *   `ERR_SUPERVISOR_NO_PRIMARY`
+ *   `ERR_SUPERVISOR_NO_PRIMARY`, `ERR_SUPERVISOR_PM2_CLUSTER`
  */
 export async function setupWorker(
   io: Server | EngineHost,
   options: SetupWorkerOptions = {},
 ): Promise<void> {
+  refusePm2Cluster();
   const channel = primaryChannel();
   const host = checkHost(io);
   const { routing, gatewayDir, hangTimeout } = await channel.hello();

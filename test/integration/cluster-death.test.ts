@@ -1,8 +1,9 @@
 import type { Socket } from "socket.io-client";
 import t, { type Test } from "tap";
-import { clientPerWorker, connectClient, runIn } from "../helpers/clients.js";
+import { connectClient, runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
 import { next } from "../helpers/heard.js";
+import { block, pidOf, trio, waitsFor } from "../helpers/trio.js";
 
 const cluster = await startCluster(t);
 
@@ -15,64 +16,21 @@ interface Outcome {
   error?: string;
 }
 
-/** Process ids of the clients' workers. */
-const pidOf = new Map<Socket, number>();
-
-/** One client on each worker. */
-async function trio(t: Test): Promise<[Socket, Socket, Socket]> {
-  await workersReady(3);
-  const clients = await clientPerWorker(t, cluster.port, 3, "websocket", { reconnection: false });
-  // A blocked worker does not tell its pid any more.
-  for (const client of clients) pidOf.set(client, await client.emitWithAck("pid"));
-  return clients as [Socket, Socket, Socket];
-}
-
-function workersReady(count: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const check = async () => {
-      const { workers } = await cluster.status();
-      if (workers.filter(({ state }) => state === "ready").length < count) return;
-      cluster.off("worker:ready", check);
-      resolve();
-    };
-    cluster.on("worker:ready", check);
-    check().catch(reject);
-  });
-}
-
-/** Leaves a worker no turn of its event loop: what is sent to it from now on stays unanswered. */
-async function block(client: Socket): Promise<void> {
-  const blocked = next(client, "blocked");
-  runIn(
-    client,
-    `socket.emit("blocked"); const end = Date.now() + 60_000; while (Date.now() < end);`,
-  ).catch(() => {}); // it never answers
-  await blocked;
-}
-
-/** Starts a request in a worker, and returns when everybody but `missing` workers has answered. */
-async function start(where: Socket, request: string, missing?: number): Promise<void> {
+/** Starts a request in a worker; its outcome is to be had later. */
+async function start(where: Socket, request: string): Promise<void> {
   await runIn(
     where,
     `globalThis.outcome = (async () => { ${request} })().then(
       (value) => ({ value }),
       (error) => ({ error: error.message }),
-    );
-    const open = () => [...io._nsps.values()].flatMap(({ adapter }) => {
-      return [...adapter.customRequests.values()];
-    });
-    while (args[0] && !open().some(({ missingUids }) => missingUids.size === args[0])) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }`,
-    missing,
+    );`,
   );
 }
 
 /** Kills workers; returns the request's outcome, which has to come soon. */
 async function outcomeAfterDeath(t: Test, where: Socket, victims: Socket[]): Promise<Outcome> {
-  const pids = victims.map((victim) => pidOf.get(victim) ?? 0);
   const killed = performance.now();
-  for (const pid of pids) process.kill(pid, "SIGKILL");
+  for (const victim of victims) process.kill(pidOf(victim), "SIGKILL");
   const outcome = await runIn<Outcome>(where, "return outcome");
   const ms = performance.now() - killed;
   t.ok(ms < SOON, `it completes ${Math.round(ms)} ms after the death`);
@@ -91,7 +49,7 @@ async function hasArrived(from: Socket, to: Socket): Promise<void> {
 async function clientBeside(t: Test, client: Socket): Promise<Socket> {
   for (;;) {
     const other = await connectClient(t, cluster.port, "websocket", { reconnection: false });
-    if ((await other.emitWithAck("pid")) === pidOf.get(client)) return other;
+    if ((await other.emitWithAck("pid")) === pidOf(client)) return other;
     other.disconnect();
   }
 }
@@ -101,31 +59,33 @@ const FETCH = (nsp: string) =>
 
 for (const name of ["/", "/custom"]) {
   t.test(`C2 fetchSockets of ${name} is pending`, async (t) => {
-    const clients = await trio(t);
+    const clients = await trio(t, cluster);
     const [a, , c] = clients;
     const sockets = clients.map((client) => (name === "/" ? client : client.io.socket(name)));
     for (const socket of sockets) await socket.emitWithAck("echo", 1);
     const survivors = [sockets[0]?.id, sockets[1]?.id].sort();
     await block(c);
-    await start(a, FETCH(name), 1);
+    await start(a, FETCH(name));
+    await waitsFor(a, 1);
     t.strictSame(await outcomeAfterDeath(t, a, [c]), { value: survivors });
   });
 }
 
 t.test("C2 serverSideEmitWithAck is pending", async (t) => {
-  const [a, b, c] = await trio(t);
+  const [a, b, c] = await trio(t, cluster);
   for (const [i, client] of [a, b, c].entries()) {
     await runIn(client, `io.on("ask", (ack) => ack(args[0]))`, i);
   }
   await block(c);
-  await start(a, `return io.serverSideEmitWithAck("ask");`, 1);
+  await start(a, `return io.serverSideEmitWithAck("ask");`);
+  await waitsFor(a, 1);
   t.strictSame(await outcomeAfterDeath(t, a, [c]), { value: [1] });
 });
 
 const ASK = `return (await io.timeout(10_000).emitWithAck("ask")).sort();`;
 
 t.test("C2 a broadcast is pending; nothing came from the dying worker", async (t) => {
-  const [a, b, c] = await trio(t);
+  const [a, b, c] = await trio(t, cluster);
   a.on("ask", (ack) => ack("a"));
   b.on("ask", (ack) => ack("b"));
   await block(c);
@@ -134,7 +94,7 @@ t.test("C2 a broadcast is pending; nothing came from the dying worker", async (t
 });
 
 t.test("C2 a broadcast is pending; the dying worker told its number of clients", async (t) => {
-  const [a, b, c] = await trio(t);
+  const [a, b, c] = await trio(t, cluster);
   a.on("ask", (ack) => ack("a"));
   b.on("ask", (ack) => ack("b"));
   const asked = next(c, "ask");
@@ -145,7 +105,7 @@ t.test("C2 a broadcast is pending; the dying worker told its number of clients",
 });
 
 t.test("C2 a broadcast is pending; a client of the dying worker has answered", async (t) => {
-  const [a, b, c] = await trio(t);
+  const [a, b, c] = await trio(t, cluster);
   const more = await clientBeside(t, c);
   a.on("ask", (ack) => ack("a"));
   b.on("ask", (ack) => ack("b"));
@@ -159,7 +119,7 @@ t.test("C2 a broadcast is pending; a client of the dying worker has answered", a
 });
 
 t.test("C2 a question to one client of the dying worker is pending", async (t) => {
-  const [a, , c] = await trio(t);
+  const [a, , c] = await trio(t, cluster);
   const asked = next(c, "ask");
   await runIn(a, "globalThis.remote = (await io.in(args[0]).fetchSockets())[0]", c.id);
   await start(a, `return (await remote.timeout(10_000).emitWithAck("ask")) ?? "nothing";`);
@@ -169,7 +129,7 @@ t.test("C2 a question to one client of the dying worker is pending", async (t) =
 });
 
 t.test("C2 requests are pending and two workers die at once", async (t) => {
-  const [a, b, c] = await trio(t);
+  const [a, b, c] = await trio(t, cluster);
   a.on("ask", (ack) => ack("a"));
   await block(b);
   await block(c);
@@ -179,6 +139,6 @@ t.test("C2 requests are pending and two workers die at once", async (t) => {
       (async () => { ${FETCH("/")} })(),
       io.serverSideEmitWithAck("ask"),
     ]);`;
-  await start(a, all, 2);
+  await start(a, all);
   t.strictSame(await outcomeAfterDeath(t, a, [b, c]), { value: [["a"], [a.id], []] });
 });

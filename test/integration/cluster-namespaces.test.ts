@@ -8,9 +8,12 @@ const cluster = await startCluster(t);
 const clients = await clientPerWorker(t, cluster.port, 3);
 const news: Heard = ["news", 1];
 
-/** The same connections in another namespace. */
-async function enter(name: string, who = clients): Promise<Socket[]> {
+/** The same connections in another namespace, while the test runs. */
+async function enter(t: Test, name: string, who = clients): Promise<Socket[]> {
   const sockets = who.map((client) => client.io.socket(name));
+  t.teardown(() => {
+    for (const socket of sockets) socket.disconnect();
+  });
   for (const socket of sockets) await socket.timeout(15_000).emitWithAck("echo", 1);
   return sockets;
 }
@@ -64,7 +67,7 @@ async function spansWorkers(t: Test, name: string, sockets: Socket[]): Promise<v
 }
 
 t.test("C1 a custom namespace spans all workers", async (t) => {
-  const sockets = await enter("/custom");
+  const sockets = await enter(t, "/custom");
   await spansWorkers(t, "/custom", sockets);
   const apart = await heardOf(clients, clients[0] as Socket, `io.of("/custom").emit("news", 1)`);
   t.strictSame(apart, [[], [], []], "and is apart from the main one");
@@ -72,7 +75,7 @@ t.test("C1 a custom namespace spans all workers", async (t) => {
 
 t.test("C1 dynamic namespaces span all workers", async (t) => {
   for (const name of ["/dynamic-one", "/dynamic-two"]) {
-    const sockets = await enter(name);
+    const sockets = await enter(t, name);
     await acquainted(name, 2);
     await spansWorkers(t, name, sockets);
   }
@@ -90,7 +93,7 @@ t.test("C1 a dynamic namespace spans all workers from its first moment", async (
   for (const [i, newcomer] of clients.entries()) {
     const name = `/dynamic-first${i}`;
     const others = clients.filter((client) => client !== newcomer);
-    await enter(name, others);
+    await enter(t, name, others);
     await acquainted(name, 1, others);
     await runIn(
       newcomer,
@@ -98,7 +101,7 @@ t.test("C1 a dynamic namespace spans all workers from its first moment", async (
         nsp.once("connection", async () => { globalThis.found = nsp.fetchSockets(); });
       });`,
     );
-    await enter(name, [newcomer]);
+    await enter(t, name, [newcomer]);
     t.equal(await runIn(newcomer, "return (await found).length"), 3, "fetchSockets at once");
   }
 });
@@ -108,7 +111,7 @@ t.test("C1 60 dynamic namespaces add no listeners to the process", async (t) => 
   const listeners = () => runIn<number>(a, `return process.listenerCount("message")`);
   const before = await listeners();
   const names = Array.from({ length: 60 }, (_, i) => `/dynamic-many${i}`);
-  for (const name of names) await enter(name, [a]);
+  for (const name of names) await enter(t, name, [a]);
   t.equal(await listeners(), before);
 
   const sockets = names.map((name) => a.io.socket(name));
@@ -134,7 +137,7 @@ t.test("C1 a dynamic namespace that ended is not waited for", async (t) => {
   const before = await listeners();
   for (let round = 0; round < 3; round++) {
     const name = "/dynamic-short";
-    const [ofA] = (await enter(name, [a, b])) as [Socket, Socket];
+    const [ofA] = (await enter(t, name, [a, b])) as [Socket, Socket];
     await acquainted(name, 1, [a, b]);
     const count = "return (await io.of(args[0]).fetchSockets()).length";
     t.equal(await runIn(b, count, name), 2);

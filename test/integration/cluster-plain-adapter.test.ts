@@ -1,12 +1,13 @@
 import type { Socket } from "socket.io-client";
 import t from "tap";
-import { clientPerWorker, runIn } from "../helpers/clients.js";
+import { runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
-import { type Heard, heardOf, next } from "../helpers/heard.js";
+import { type Heard, heardOf } from "../helpers/heard.js";
+import { block, pidOf, trio, waitsFor } from "../helpers/trio.js";
 
 const cluster = await startCluster(t, { env: { ADAPTER: "plain" } });
-const clients = await clientPerWorker(t, cluster.port, 3, "websocket", { reconnection: false });
-const [a, b, c] = clients as [Socket, Socket, Socket];
+const clients = await trio(t, cluster);
+const [a, b, c] = clients;
 const news: Heard = ["news", 1];
 
 const ids = (...sockets: Socket[]) => sockets.map(({ id }) => id).sort();
@@ -46,23 +47,11 @@ t.test("C1 the basics work with plain @socket.io/cluster-adapter", async (t) => 
 });
 
 t.test("C2 plain @socket.io/cluster-adapter hears of a death, too", async (t) => {
-  const pid = await c.emitWithAck("pid");
-  const blocked = next(c, "blocked");
-  runIn(
-    c,
-    `socket.emit("blocked"); const end = Date.now() + 60_000; while (Date.now() < end);`,
-  ).catch(() => {}); // it never answers
-  await blocked;
-  await runIn(
-    a,
-    `globalThis.found = io.fetchSockets();
-    const { customRequests } = io.of("/").adapter;
-    while (![...customRequests.values()].some(({ missingUids }) => missingUids.size === 1)) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }`,
-  );
+  await block(c);
+  await runIn(a, "globalThis.found = io.fetchSockets()");
+  await waitsFor(a, 1);
   const killed = performance.now();
-  process.kill(pid, "SIGKILL");
+  process.kill(pidOf(c), "SIGKILL");
   const found = await runIn<string[]>(a, "return (await found).map(({ id }) => id).sort()");
   t.strictSame(found, ids(a, b));
   const ms = performance.now() - killed;

@@ -25,7 +25,7 @@ const exit = (overrides: Partial<WorkerExit> = {}): WorkerExit => ({
 
 t.test("codes are documented data", async (t) => {
   for (const [code, meaning] of Object.entries(ERROR_CODES)) {
-    t.match(code, /^ERR_SUPERVISOR_[A-Z]+(_[A-Z]+)*$/);
+    t.match(code, /^ERR_SUPERVISOR_[A-Z0-9]+(_[A-Z0-9]+)*$/);
     t.match(meaning, /^\S.{10,}\.$/, `${code} says what it means, as a sentence`);
   }
   t.equal(new Set(Object.values(ERROR_CODES)).size, codes.length, "no two mean the same");

@@ -105,6 +105,8 @@ const MANAGER: Record<string, Rule> = {
     bad: [...WHOLE, 0, 2 ** 53],
     expected: range(1, Number.MAX_SAFE_INTEGER),
   },
+  name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
+  control: { fallback: true, ...FLAG, expected: "true or false" },
   logger: {
     fallback: console,
     good: [log, console, Object.create(log)],

@@ -146,6 +146,7 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   const { registry, addReady } = setUp(t);
   const old = [addReady(), addReady()];
   t.strictSame(registry.newest, old);
+  registry.wantedGeneration = 1;
   const starting = registry.register(fakeWorker(), 1);
   t.strictSame(registry.newest, old, "not while it starts");
   registry.setState(starting, "ready");
@@ -153,4 +154,7 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   t.strictSame(registry.ready, [...old, starting], "the old ones still answer requests");
   registry.setState(starting, "hung");
   t.strictSame(registry.newest, old, "without it, the old ones do");
+  registry.setState(starting, "ready");
+  registry.wantedGeneration = 0;
+  t.strictSame(registry.newest, [...old, starting], "all, when the reload was abandoned");
 });
