@@ -1,10 +1,13 @@
 import { NodeClusterAdapter } from "@socket.io/cluster-adapter";
-import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
+import { Adapter, type ClusterMessage, type ClusterResponse } from "socket.io-adapter";
 import { ADAPTER_CLOSE, type AdapterMessage, isAdapterMessage } from "../protocol.js";
 import { toCloneable, toPayload } from "./cloneable.js";
 import { primaryChannel } from "./primary-channel.js";
 
 type Namespace = ConstructorParameters<typeof NodeClusterAdapter>[0];
+type Packet = Parameters<NodeClusterAdapter["broadcast"]>[0];
+type Opts = Parameters<NodeClusterAdapter["broadcast"]>[1];
+type Room = string;
 type BroadcastArgs = Parameters<NodeClusterAdapter["broadcastWithAck"]>;
 
 /** A broadcast that waits for acknowledgements of other workers' clients. */
@@ -16,15 +19,29 @@ interface PendingBroadcast {
 
 /** Message types of socket.io-adapter: a broadcast, and its progress. */
 const BROADCAST = 3;
+const SOCKETS_JOIN = 4;
+const SOCKETS_LEAVE = 5;
+const DISCONNECT_SOCKETS = 6;
 const BROADCAST_CLIENT_COUNT = 11;
 const BROADCAST_ACK = 12;
+
+/** What an adapter does with the clients of its own process; without waiting for anything. */
+const local = Adapter.prototype;
 
 /** The adapters of this process by namespace, behind one listener on the IPC channel. */
 const adapters = new Map<string, Set<IpcAdapter>>();
 
 function dispatch(message: unknown): void {
   if (!isAdapterMessage(message)) return;
-  for (const adapter of adapters.get(message.nsp) ?? []) adapter.receive(message);
+  for (const adapter of adapters.get(message.nsp) ?? []) {
+    try {
+      adapter.receive(message);
+    } catch (error) {
+      // A payload that no parser can encode (a cycle, a BigInt) is the sender's mistake, not ours.
+      if (message.type !== BROADCAST) throw error;
+      process.emitWarning(error as Error);
+    }
+  }
 }
 
 /**
@@ -36,6 +53,8 @@ function dispatch(message: unknown): void {
  * - a broadcast with acknowledgements completes when a worker dies in the middle of it, and when
  *   one joins (C2);
  * - `local` broadcasts with acknowledgements complete at all;
+ * - what a worker does to its own clients is done when the call returns, as without an adapter, so
+ *   that it is in order with whatever else is done to them;
  * - a namespace that is new here knows the other workers' before it counts on them;
  * - clients of all workers get the same of an object with `toJSON()`;
  * - data that cannot be cloned (a function in `socket.data`) is left out instead of ending the
@@ -61,6 +80,32 @@ export class IpcAdapter extends NodeClusterAdapter {
       .then(() => {
         this.#isIntroduced = true;
       });
+  }
+
+  override broadcast(packet: Packet, opts: Opts): Promise<void> {
+    // First here: a packet that cannot be encoded throws before the others get it.
+    local.broadcast.call(this, packet, opts);
+    return this.#tellOthers(opts, { type: BROADCAST, data: { packet, opts: encode(opts) } });
+  }
+
+  override addSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    local.addSockets.call(this, opts, rooms);
+    return this.#tellOthers(opts, { type: SOCKETS_JOIN, data: { opts: encode(opts), rooms } });
+  }
+
+  override delSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    local.delSockets.call(this, opts, rooms);
+    return this.#tellOthers(opts, { type: SOCKETS_LEAVE, data: { opts: encode(opts), rooms } });
+  }
+
+  override disconnectSockets(opts: Opts, close: boolean): Promise<void> {
+    local.disconnectSockets.call(this, opts, close);
+    const data = { opts: encode(opts), close };
+    return this.#tellOthers(opts, { type: DISCONNECT_SOCKETS, data });
+  }
+
+  async #tellOthers(opts: Opts, message: object): Promise<void> {
+    if (!opts.flags?.local) this.publish(message as Parameters<this["publish"]>[0]);
   }
 
   override async serverCount(): Promise<number> {
@@ -198,4 +243,9 @@ function asPayload<M extends { type: number }>(message: M): M {
   const { data } = message as unknown as { data: { packet: { data: unknown } } };
   const packet = { ...data.packet, data: toPayload(data.packet.data) };
   return { ...message, data: { ...data, packet } };
+}
+
+/** Sets do not travel as the protocol of the adapter wants them. */
+function encode({ rooms, except, flags }: Opts): object {
+  return { rooms: [...rooms], except: [...(except ?? [])], flags };
 }

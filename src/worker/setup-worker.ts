@@ -99,11 +99,12 @@ export async function setupWorker(
   refusePm2Cluster();
   const channel = primaryChannel();
   const host = checkHost(io);
+  // Before the hello: once the primary knows this worker, it may ask.
+  runtime ??= new WorkerRuntime(channel);
   const { routing, gatewayDir, hangTimeout } = await channel.hello();
   if ("adapter" in io) installAdapter(io, options.adapter);
 
   let gateway: string | null = null;
-  runtime ??= new WorkerRuntime(channel);
   if (routing === "upstream") {
     const require = createRequire(import.meta.url);
     const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
