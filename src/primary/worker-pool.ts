@@ -205,6 +205,12 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.#steps.leave(worker);
   }
 
+  /** A wait spares the others; when none of several is left, it would only keep clients waiting. */
+  #isLastToServe(handle: WorkerHandle): boolean {
+    const others = this.#slots.some(({ worker }) => worker !== undefined);
+    return handle.wasReady && !others && this.#slots.length > 1;
+  }
+
   #isMine(handle: WorkerHandle): boolean {
     return this.handles().includes(handle);
   }
@@ -280,7 +286,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     slot.deaths++;
     slot.failures = failuresInARow(slot.failures, now - handle.startedAt, this.#backoff);
     slot.spawnAt = this.#options.refork
-      ? now + restartDelay(slot.failures, this.#backoff)
+      ? now + (this.#isLastToServe(handle) ? 0 : restartDelay(slot.failures, this.#backoff))
       : Number.POSITIVE_INFINITY;
     const giveUp = this.#deaths.record(exit, now);
     if (giveUp === undefined) return;

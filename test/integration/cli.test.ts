@@ -91,6 +91,8 @@ t.test("two clusters of one name do not collide", async (t) => {
   const { name, cluster: first } = await named(t, { count: 1 });
   const second = await startCluster(t, { count: 1, options: { name } });
   const own = `${name}.${second.child.pid}`;
+  // It comes through a pipe of its own.
+  while (!second.output.includes("another")) await new Promise((r) => setTimeout(r, 10));
   t.match(second.output, `another cluster is called "${name}": use --name ${own} for this one`);
   const pidOf = async (target: string) =>
     (JSON.parse((await cli(t, "status", "--json", "--name", target)).stdout) as ClusterStatus).pid;
