@@ -19,9 +19,10 @@ export function createGatewayDir(): string {
   const base = tmpdir();
   const name = `${PREFIX}${process.pid}-`;
   const tooLong = Buffer.byteLength(join(base, `${name}XXXXXX`)) > MAX_DIR_BYTES;
-  const dir = mkdtempSync(join(tooLong ? "/tmp" : base, name));
+  const parent = tooLong ? "/tmp" : base;
+  const dir = mkdtempSync(join(parent, name));
   process.once("exit", () => removeGatewayDir(dir));
-  sweepStaleDirs(tooLong ? "/tmp" : base).catch((error: Error) => process.emitWarning(error));
+  sweepStaleDirs(parent, dir).catch((error: Error) => process.emitWarning(error));
   return dir;
 }
 
@@ -29,12 +30,14 @@ export function removeGatewayDir(dir: string): void {
   rmSync(dir, { recursive: true, force: true });
 }
 
-/** Removes what primaries that were killed have left behind. */
-export async function sweepStaleDirs(base: string): Promise<void> {
+/** Removes what primaries that were killed have left behind in `base`; `own` stays. */
+async function sweepStaleDirs(base: string, own: string): Promise<void> {
   for (const name of readdirSync(base)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-\\w{6}$`).exec(name)?.[1]);
-    if (!pid || isAlive(pid)) continue;
+    // As PID 1 of a container, this process has the pid of the one before it.
+    if (!pid || (pid !== process.pid && isAlive(pid))) continue;
     const dir = join(base, name);
+    if (dir === own) continue;
     try {
       if (await isStale(dir)) removeGatewayDir(dir);
     } catch (error) {

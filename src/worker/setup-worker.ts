@@ -31,7 +31,7 @@ export interface SetupWorkerOptions {
 }
 
 /** Of the time after which a silent worker is killed, what passes before it says where it is. */
-const STUCK_SHARE = 0.7;
+const STUCK_SHARE = 0.5;
 
 /** What one worker process has once, however many servers it runs. */
 class WorkerRuntime {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { workerData } from "node:worker_threads";
 import type { WatchdogData } from "./watchdog.js";
 
-const INTERVAL = 500;
+const INTERVAL = 250;
 
 /** How long the main thread may take to end by itself when the primary is gone (ms). */
 const ORPHAN_GRACE = 1_500;
