@@ -6,6 +6,7 @@ import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { OwnerDirectory } from "./owner-directory.js";
 import { Placement } from "./placement.js";
 import { SessionTable } from "./session-table.js";
+import { SessionWaiters } from "./session-waiters.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
 
@@ -17,6 +18,7 @@ export class Coordinator {
   readonly registry: WorkerRegistry;
   readonly sessions = new SessionTable<WorkerHandle>();
   readonly placement = new Placement(this.sessions);
+  readonly waiters = new SessionWaiters();
   readonly #directory: OwnerDirectory;
   /** Made for the first worker that asks. */
   #gatewayDir: string | undefined;
@@ -75,6 +77,7 @@ export class Coordinator {
         break;
       case "sticky:connection":
         this.sessions.open(message.data, handle);
+        this.waiters.announced(message.data);
         handle.reservations.release();
         break;
       case "sticky:disconnection":

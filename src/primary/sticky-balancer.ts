@@ -62,13 +62,20 @@ class StickyBalancer {
   }
 
   #route(handoff: Handoff): void {
+    const { registry, sessions, waiters } = this.#coordinator;
+    const { sid } = handoff;
+    if (sid !== undefined && !sessions.ownerOf(sid) && registry.ready.some((h) => !h.isOurs)) {
+      waiters.wait(sid, () => this.#send(handoff));
+    } else {
+      this.#send(handoff);
+    }
+  }
+
+  #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#pick(handoff.opensSession);
-    if (handle === undefined) {
-      refuse(handoff.socket, 503);
-      return;
-    }
-    this.#channelOf(handle).push(handoff);
+    if (handle === undefined) refuse(handoff.socket, 503);
+    else this.#channelOf(handle).push(handoff);
   }
 
   #pick(opensSession: boolean): WorkerHandle | undefined {
