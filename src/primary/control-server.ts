@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { controlDir, controlPath } from "../control-path.js";
 import { SupervisorError } from "../errors.js";
 import type { Logger } from "../options.js";
@@ -17,6 +18,9 @@ export interface Controlled {
   /** Calls `tell` with each step of a reload until the returned function is called. */
   followReload(tell: (progress: object) => void): () => void;
 }
+
+/** How old a socket that does not answer has to be to count as left behind (ms). */
+const GRACE = 5_000;
 
 /**
  * The control socket: HTTP on a Unix socket that only this user can open (0600). The CLI uses it;
@@ -53,6 +57,7 @@ export class ControlServer {
   async open(name: string): Promise<void> {
     try {
       mkdirSync(controlDir(), { recursive: true, mode: 0o700 });
+      await sweepStaleSockets();
       const own = `${name}.${process.pid}`;
       const taken = await isAnswered(controlPath(name));
       if (taken) {
@@ -125,6 +130,17 @@ export class ControlServer {
       unfollow();
       res.end();
     }
+  }
+}
+
+/** Removes the sockets of primaries that were killed. */
+async function sweepStaleSockets(): Promise<void> {
+  const dir = controlDir();
+  for (const file of readdirSync(dir)) {
+    const path = join(dir, file);
+    // One that was made just now may not answer yet.
+    const isNew = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < GRACE;
+    if (!isNew && !(await isAnswered(path))) rmSync(path, { force: true });
   }
 }
 

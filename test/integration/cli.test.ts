@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statSync, utimesSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import t, { type Test } from "tap";
