@@ -149,3 +149,15 @@ t.test("every command has its --help", async (t) => {
     t.match(stdout, "--name <name>");
   }
 });
+
+t.test("the socket of a primary that was killed is removed by the next", async (t) => {
+  const { name, cluster } = await named(t, { count: 1 });
+  cluster.child.kill("SIGKILL");
+  await cluster.exit();
+  const path = controlPath(name);
+  t.ok(existsSync(path));
+  const minuteAgo = Date.now() / 1_000 - 60;
+  utimesSync(path, minuteAgo, minuteAgo);
+  await named(t, { count: 1 });
+  t.notOk(existsSync(path));
+});
