@@ -45,8 +45,8 @@ function dispatch(message: unknown): void {
 }
 
 /**
- * The cluster adapter of `@socket.io/cluster-adapter`, which relays through the primary, with four
- * things made right:
+ * The cluster adapter of `@socket.io/cluster-adapter`, which relays through the primary, with
+ * these things made right:
  *
  * - one listener for all namespaces, taken off again when a namespace ends (dynamic namespaces
  *   would pile up listeners);
@@ -72,6 +72,9 @@ export class IpcAdapter extends NodeClusterAdapter {
     for (const listener of process.listeners("message")) {
       if (!before.has(listener)) process.off("message", listener);
     }
+    // With connectionStateRecovery, which no adapter over IPC supports, the base class would add an
+    // offset to each event's arguments, and clients would see it.
+    Object.defineProperty(this, "addOffsetIfNecessary", { value: () => {} });
     if (adapters.size === 0) process.on("message", dispatch);
     const ofNamespace = adapters.get(this.nsp.name) ?? new Set();
     adapters.set(this.nsp.name, ofNamespace.add(this));
@@ -89,19 +92,29 @@ export class IpcAdapter extends NodeClusterAdapter {
   }
 
   override addSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    const told = this.#tellOthers(opts, {
+      type: SOCKETS_JOIN,
+      data: { opts: encode(opts), rooms },
+    });
     local.addSockets.call(this, opts, rooms);
-    return this.#tellOthers(opts, { type: SOCKETS_JOIN, data: { opts: encode(opts), rooms } });
+    return told;
   }
 
   override delSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    const told = this.#tellOthers(opts, {
+      type: SOCKETS_LEAVE,
+      data: { opts: encode(opts), rooms },
+    });
     local.delSockets.call(this, opts, rooms);
-    return this.#tellOthers(opts, { type: SOCKETS_LEAVE, data: { opts: encode(opts), rooms } });
+    return told;
   }
 
   override disconnectSockets(opts: Opts, close: boolean): Promise<void> {
-    local.disconnectSockets.call(this, opts, close);
     const data = { opts: encode(opts), close };
-    return this.#tellOthers(opts, { type: DISCONNECT_SOCKETS, data });
+    // The others first: a listener of the application may throw here.
+    const told = this.#tellOthers(opts, { type: DISCONNECT_SOCKETS, data });
+    local.disconnectSockets.call(this, opts, close);
+    return told;
   }
 
   async #tellOthers(opts: Opts, message: object): Promise<void> {

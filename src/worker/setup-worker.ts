@@ -136,6 +136,14 @@ function installAdapter(io: Server, adapter: SetupWorkerOptions["adapter"]): voi
     io.adapter(adapter);
     return;
   }
+  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
+  if (opts.connectionStateRecovery) {
+    process.emitWarning(
+      "connectionStateRecovery has no effect under the cluster adapter: a client that comes back " +
+        "may reach another worker, which does not have its missed packets.",
+      { code: "SUPERVISOR_NO_RECOVERY" },
+    );
+  }
   const current = io.of("/").adapter.constructor.name;
   if (current === "Adapter" || current === "SessionAwareAdapter") io.adapter(IpcAdapter);
 }

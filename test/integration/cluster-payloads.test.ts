@@ -92,3 +92,16 @@ t.test("C1 a payload that cannot be encoded does no harm to other workers", asyn
   await after;
   t.strictSame(await Promise.all(others.map((client) => client.emitWithAck("pid"))), pids);
 });
+
+t.test("C1 connectionStateRecovery changes no event, and is said to have no effect", async (t) => {
+  const recovering = await startCluster(t, {
+    env: { IO_OPTIONS: JSON.stringify({ connectionStateRecovery: {} }) },
+  });
+  const own = await clientPerWorker(t, recovering.port, 3);
+  const heard = own.map(
+    (client) => new Promise((resolve) => client.once("news", (...args) => resolve(args))),
+  );
+  await runIn(own[0] as Socket, 'io.emit("news", 1)');
+  t.strictSame(await Promise.all(heard), [[1], [1], [1]]);
+  t.match(recovering.output, /connectionStateRecovery has no effect/);
+});
