@@ -56,8 +56,11 @@ function endOrphan(): void {
 function tellWhereItIsStuck(silentFor: number): void {
   const session = new Session();
   session.connectToMainThread();
+  // A frame names its script by id only; all scripts are told when the debugger is enabled.
+  const urls = new Map<string, string>();
+  session.on("Debugger.scriptParsed", ({ params }) => urls.set(params.scriptId, params.url));
   session.on("Debugger.paused", ({ params }) => {
-    const frames = params.callFrames.slice(0, FRAMES).map(describe);
+    const frames = params.callFrames.slice(0, FRAMES).map((frame) => describe(frame, urls));
     const head = `[socket-supervisor] worker ${process.pid}: its event loop has been blocked for`;
     writeSync(2, `${head} ${(silentFor / 1_000).toFixed(1)} s, in\n${frames.join("\n")}\n`);
     session.post("Debugger.resume", () => session.disconnect());
@@ -65,6 +68,8 @@ function tellWhereItIsStuck(silentFor: number): void {
   session.post("Debugger.enable", () => session.post("Debugger.pause"));
 }
 
-function describe({ functionName, url, location }: Debugger.CallFrame): string {
-  return `    at ${functionName || "(anonymous)"} (${url}:${location.lineNumber + 1})`;
+function describe(frame: Debugger.CallFrame, urls: ReadonlyMap<string, string>): string {
+  const { scriptId, lineNumber } = frame.location;
+  const file = urls.get(scriptId) || "(no file)";
+  return `    at ${frame.functionName || "(anonymous)"} (${file}:${lineNumber + 1})`;
 }
