@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_NOT_PRIMARY: "A primary-side call was made in a worker process.",
   ERR_SUPERVISOR_NOT_WORKER: "setupWorker() was called in a process that is not a cluster worker.",
   ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
+  ERR_SUPERVISOR_LISTENING: "A worker's HTTP server listens by itself, beside the primary.",
   ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",
   ERR_SUPERVISOR_PM2_CLUSTER: "pm2 runs this in its cluster mode, where pm2 is the primary.",
   ERR_SUPERVISOR_SERIALIZATION: "Workers were forked before the supervisor could set up IPC.",

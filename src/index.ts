@@ -7,7 +7,8 @@ export {
   WorkerBootError,
   type WorkerExit,
 } from "./errors.js";
-export type { ClusterManagerOptions, Logger, StickyOptions } from "./options.js";
+export type { Logger } from "./option-checks.js";
+export type { ClusterManagerOptions, StickyOptions } from "./options.js";
 export type { LoadBalancingMethod } from "./policy/balance.js";
 export {
   ClusterManager,

@@ -11,9 +11,9 @@ export type ToWorker =
    * Comes with a socket; `data` is what the primary had to read of it. `placed`: this worker was
    * chosen for the session that the connection's first request opens.
    */
-  | { type: "sticky:connection"; data: Uint8Array; placed: boolean }
+  | { type: "sticky:connection"; data: Uint8Array; placed: boolean; listener: Listener }
   /** The answer to `hello`: what this cluster looks like. */
-  | { type: "supervisor:welcome"; routing: Routing; gatewayDir: string; hangTimeout: number }
+  | ({ type: "supervisor:welcome" } & Welcome)
   /**
    * The answer to `whois` and `place`: the gateway of the worker; `null`: nobody, or the asker.
    */
@@ -34,11 +34,34 @@ export type ToPrimary =
   | SessionNotice
   | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
-  /** Where should a session open whose handshake came on a connection that was in use? */
-  | { type: "supervisor:place"; id: number }
+  /**
+   * Where should a session open whose handshake came on a connection that was in use, or encrypted?
+   * `address`: the client's, if its next connection can be told by nothing else.
+   */
+  | { type: "supervisor:place"; id: number; address?: string }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
+
+/** Which of the primary's servers a connection came to. */
+export interface Listener {
+  /** Whether it speaks TLS. */
+  secure: boolean;
+  /** As the application named it. */
+  name: string | undefined;
+  /** Of those without a name, its number among those of its kind. */
+  index: number;
+}
+
+/** What a worker is told when it says hello. */
+export interface Welcome {
+  routing: Routing;
+  gatewayDir: string;
+  /** ms */
+  hangTimeout: number;
+  /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
+  ticketKeys: Uint8Array;
+}
 
 /** How a worker is, twice a second. */
 export interface WorkerVitals {
@@ -84,6 +107,12 @@ const isFields = (value: unknown): value is Fields => typeof value === "object" 
 const isStrings = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
 
+const isListener = (value: unknown): value is Listener =>
+  isFields(value) &&
+  typeof value.secure === "boolean" &&
+  typeof value.index === "number" &&
+  (value.name === undefined || typeof value.name === "string");
+
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
@@ -94,17 +123,19 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     typeof m.eventLoopDelay === "number" &&
     typeof m.rss === "number",
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
-  "supervisor:place": (m) => typeof m.id === "number",
+  "supervisor:place": (m) =>
+    typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
 
 const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
-  "sticky:connection": (m) => m.data instanceof Uint8Array,
+  "sticky:connection": (m) => m.data instanceof Uint8Array && isListener(m.listener),
   "supervisor:welcome": (m) =>
     typeof m.gatewayDir === "string" &&
     typeof m.routing === "string" &&
-    typeof m.hangTimeout === "number",
+    typeof m.hangTimeout === "number" &&
+    m.ticketKeys instanceof Uint8Array,
   "supervisor:owner": (m) =>
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",

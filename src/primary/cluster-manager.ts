@@ -8,9 +8,9 @@ import {
   type WorkerBootError,
   type WorkerExit,
 } from "../errors.js";
+import { milliseconds } from "../option-checks.js";
 import {
   type ClusterManagerOptions,
-  milliseconds,
   type ResolvedManagerOptions,
   resolveManagerOptions,
   workerCount,
@@ -204,6 +204,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     setupStickyMaster(server, {
       loadBalancingMethod: this.options.stickyLoadBalancingMethod,
       routing: this.options.routing,
+      tls: this.options.tls,
     });
     return server;
   }

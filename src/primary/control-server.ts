@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { controlDir, controlPath } from "../control-path.js";
 import { SupervisorError } from "../errors.js";
-import type { Logger } from "../options.js";
+import type { Logger } from "../option-checks.js";
 import type { ReloadReport } from "./reloads.js";
 import type { ClusterStatus } from "./status.js";
 

@@ -1,6 +1,8 @@
 import cluster from "node:cluster";
+import { randomBytes } from "node:crypto";
 import { SupervisorError } from "../errors.js";
-import type { Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import { ClientAffinity } from "../policy/affinity.js";
+import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { startAdapterRelay } from "./adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { OwnerDirectory } from "./owner-directory.js";
@@ -19,9 +21,13 @@ export class Coordinator {
   readonly sessions = new SessionTable<WorkerHandle>();
   readonly placement = new Placement(this.sessions);
   readonly waiters = new SessionWaiters();
+  readonly affinity = new ClientAffinity<WorkerHandle>();
   readonly #directory: OwnerDirectory;
   /** Made for the first worker that asks. */
   #gatewayDir: string | undefined;
+  readonly #ticketKeys = randomBytes(48);
+  /** Servers without a name, by kind. */
+  readonly #listeners = { plain: 0, tls: 0 };
   /** Told to the workers; they have to set up the same side of it. */
   routing: Routing = "direct";
   /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
@@ -34,6 +40,12 @@ export class Coordinator {
     registry.on("message", (handle, message) => this.#onMessage(handle, message));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+  }
+
+  /** Registers one more listening server. */
+  addListener(secure: boolean, name: string | undefined): Listener {
+    const index = name === undefined ? this.#listeners[secure ? "tls" : "plain"]++ : 0;
+    return { secure, name, index };
   }
 
   /** Leaves nothing behind; for when no worker is left. */
@@ -57,6 +69,7 @@ export class Coordinator {
           routing: this.routing,
           gatewayDir: this.#gatewayDir,
           hangTimeout: this.hangTimeout,
+          ticketKeys: this.#ticketKeys,
         });
         break;
       case "supervisor:sessions":
@@ -66,14 +79,7 @@ export class Coordinator {
         this.#onWhois(handle, message.id, message.sid);
         break;
       case "supervisor:place":
-        this.#answer(
-          handle,
-          message.id,
-          this.placement.forSessionAt(
-            handle,
-            this.registry.newest.filter((item) => item.isOurs),
-          ),
-        );
+        this.#onPlace(handle, message.id, message.address);
         break;
       case "sticky:connection":
         this.sessions.open(message.data, handle);
@@ -100,6 +106,13 @@ export class Coordinator {
   #onWhois(asker: WorkerHandle, id: number, sid: string): void {
     if (sid === "") this.#directory.afterSync(() => this.#answer(asker, id, undefined));
     else this.#directory.find(sid, (owner) => this.#answer(asker, id, owner));
+  }
+
+  #onPlace(asker: WorkerHandle, id: number, address: string | undefined): void {
+    const ours = this.registry.newest.filter((handle) => handle.isOurs);
+    const worker = this.placement.forSessionAt(asker, ours);
+    if (address !== undefined) this.affinity.note(address, worker, performance.now());
+    this.#answer(asker, id, worker);
   }
 
   #answer(asker: WorkerHandle, id: number, worker: WorkerHandle | undefined): void {

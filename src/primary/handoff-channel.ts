@@ -1,6 +1,6 @@
 import type { Worker } from "node:cluster";
 import type { Socket } from "node:net";
-import type { ToWorker } from "../protocol.js";
+import type { Listener, ToWorker } from "../protocol.js";
 import { isSendingHandle, onHandleAnswer } from "./ipc-internals.js";
 import { refuse } from "./refuse.js";
 import { detachFromServer } from "./stop-reads.js";
@@ -13,6 +13,8 @@ export interface Handoff {
   readonly sid: string | undefined;
   /** Whether it counts as a session on its way. */
   readonly opensSession: boolean;
+  /** The server that accepted it. */
+  readonly listener: Listener;
 }
 
 /** How often a socket that did not arrive is sent again before its client gets 503. */
@@ -76,9 +78,14 @@ export class HandoffChannel {
 
   #send(handoff: Handoff): void {
     this.#current = handoff;
-    const { socket, bytes, opensSession } = handoff;
+    const { socket, bytes, opensSession, listener } = handoff;
     detachFromServer(socket);
-    const message: ToWorker = { type: "sticky:connection", data: bytes, placed: opensSession };
+    const message: ToWorker = {
+      type: "sticky:connection",
+      data: bytes,
+      placed: opensSession,
+      listener,
+    };
     this.#worker.send(message, socket, { keepOpen: true }, (error: Error | null) => {
       // A channel that cannot be written to belongs to a worker that is ending.
       if (error && this.#current === handoff) this.close();

@@ -1,4 +1,4 @@
-import type { Logger } from "../options.js";
+import type { Logger } from "../option-checks.js";
 
 /** What signals ask of a manager. */
 export interface SignalActions {

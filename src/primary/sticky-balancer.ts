@@ -40,24 +40,28 @@ class StickyBalancer {
 
   /** For a server whose bytes we can read: the first request line decides. */
   attachTo(server: Server): void {
+    const listener = this.#coordinator.addListener(false, this.#options.name);
     const unrouted = new UnroutedConnections(this.#options, (socket, bytes, target) => {
       if (!stopReads(socket)) return; // closed meanwhile
-      this.#route({ socket, bytes, ...readSessionQuery(target) });
+      this.#route({ socket, bytes, listener, ...readSessionQuery(target) });
     });
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
 
   /**
-   * For TLS, whose bytes mean nothing here: workers take turns. They ask where a session should
-   * open, and forward what is not their own.
+   * For TLS, whose bytes mean nothing here: a client that was here before goes to the worker of its
+   * session, others to the workers in turn. They ask where a session should open, and forward what
+   * is not their own.
    */
   attachUntouched(server: Server): void {
+    const listener = this.#coordinator.addListener(true, this.#options.name);
+    const bytes = new Uint8Array(0);
     // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
     (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
     takeConnections(server, (socket) => {
       socket.on("error", () => socket.destroy());
-      this.#route({ socket, bytes: new Uint8Array(0), sid: undefined, opensSession: false });
+      this.#route({ socket, bytes, listener, sid: undefined, opensSession: false });
     });
   }
 
@@ -73,9 +77,16 @@ class StickyBalancer {
 
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
-    const handle = owner || this.#pick(handoff.opensSession);
+    const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
     if (handle === undefined) refuse(handoff.socket, 503);
     else this.#channelOf(handle).push(handoff);
+  }
+
+  /** The worker of the client's last session, for a connection that tells nothing of itself. */
+  #recentOf({ socket, listener }: Handoff): WorkerHandle | undefined {
+    if (!listener.secure || socket.remoteAddress === undefined) return undefined;
+    const isReady = (handle: WorkerHandle) => handle.state === "ready";
+    return this.#coordinator.affinity.pick(socket.remoteAddress, performance.now(), isReady);
   }
 
   #pick(opensSession: boolean): WorkerHandle | undefined {

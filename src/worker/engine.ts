@@ -16,10 +16,13 @@ export interface EngineServer extends EventEmitter {
   close(): unknown;
 }
 
-/** What `setupWorker()` takes: a Socket.IO server, or an Engine.IO server alone. */
+/**
+ * What `setupWorker()` takes beside Socket.IO servers: an Engine.IO server alone, or an HTTP server
+ * without either.
+ */
 export interface EngineHost {
   httpServer: HttpServer;
-  engine: EngineServer;
+  engine?: EngineServer;
 }
 
 /** A request that Engine.IO has prepared, or will: it keeps a `_query` that is there already. */

@@ -21,7 +21,6 @@ export class ForeignRequests {
   readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
   /** Connections whose first handshake is to be answered here. */
   readonly #placedConnections = new WeakSet<object>();
-  #engines = 0;
   /** sid -> gateway of its owner; the oldest entry first */
   readonly #owners = new Map<string, string>();
 
@@ -29,10 +28,13 @@ export class ForeignRequests {
     this.#primary = primary;
   }
 
-  /** @returns the engine's own handlers, which never forward */
-  watch(engine: EngineServer): LocalHandlers {
+  /**
+   * @param name of the server, the same in all workers
+   * @returns the engine's own handlers, which never forward
+   */
+  watch(engine: EngineServer, name: string): LocalHandlers {
     const local: LocalHandlers = {
-      number: this.#engines++,
+      name,
       engine,
       handleRequest: engine.handleRequest.bind(engine),
       handleUpgrade: engine.handleUpgrade.bind(engine),
@@ -89,7 +91,7 @@ export class ForeignRequests {
     res: ServerResponse,
   ): Promise<void> {
     const isPlaced = this.#placedConnections.delete(req.socket);
-    const worker = isPlaced || req.method !== "GET" ? null : await this.#primary.place();
+    const worker = isPlaced || req.method !== "GET" ? null : await this.#place(req);
     if (res.destroyed) return;
     if (worker === null) {
       local.handleRequest(req, res);
@@ -97,6 +99,12 @@ export class ForeignRequests {
       const forwarding = new RequestForwarding(undefined, local, req, res);
       forwarding.send(worker, () => local.handleRequest(req, res));
     }
+  }
+
+  /** Of a client with TLS the primary sees nothing but the address. */
+  #place({ socket }: IncomingMessage): Promise<string | null> {
+    const { encrypted } = socket as { encrypted?: boolean };
+    return this.#primary.place(encrypted === true ? socket.remoteAddress : undefined);
   }
 
   async #onForeignRequest(

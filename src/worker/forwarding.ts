@@ -1,5 +1,6 @@
 /** What a worker's forwarded requests and another one's gateway agree on. */
 import type { IncomingMessage } from "node:http";
+import { asTlsSocket, type ClientTls, clientTlsOf } from "./client-tls.js";
 import type { EngineServer } from "./engine.js";
 import { endToEndHeaders, FORWARDED_HEADER } from "./hop-by-hop.js";
 
@@ -9,9 +10,10 @@ export const NOT_HERE_HEADER = "x-supervisor-not-here";
 
 /** Of a forwarded request, what its head does not say. */
 export interface ForwardedFor {
-  /** Number of the engine, in the order of setupWorker() calls: for handshakes, which have no sid. */
-  engine: number;
+  /** Name of the server (server-names.ts): for handshakes, which have no sid. */
+  server: string;
   client: ClientAddress;
+  tls?: ClientTls | undefined;
 }
 
 /** The address of the client, as the worker that has its connection sees it. */
@@ -24,8 +26,8 @@ export interface ClientAddress {
 
 /** Engine.IO's own handlers, without our look for foreign sids in front. */
 export interface LocalHandlers {
-  /** See `ForwardedFor`. */
-  number: number;
+  /** See server-names.ts. */
+  name: string;
   engine: EngineServer;
   handleRequest: EngineServer["handleRequest"];
   handleUpgrade: EngineServer["handleUpgrade"];
@@ -40,8 +42,9 @@ export function forwardedHeaders(local: LocalHandlers, req: IncomingMessage): st
   const { remoteAddress, remotePort, remoteFamily } = req.socket;
   const encrypted = (req.socket as { encrypted?: boolean }).encrypted;
   const forwarded: ForwardedFor = {
-    engine: local.number,
+    server: local.name,
     client: { remoteAddress, remotePort, remoteFamily, encrypted },
+    tls: clientTlsOf(req.socket),
   };
   return [
     ...endToEndHeaders(req.rawHeaders, req.headers.connection),
@@ -50,14 +53,26 @@ export function forwardedHeaders(local: LocalHandlers, req: IncomingMessage): st
   ];
 }
 
+/** Connections between workers whose present or last request came from a client with TLS. */
+const wearingTls = new WeakSet<object>();
+
 /** Makes a forwarded request look as if the client had sent it here (R9). */
 export function unwrap(request: IncomingMessage): ForwardedFor {
   const forwarded = JSON.parse(String(request.headers[FORWARDED_HEADER])) as ForwardedFor;
   delete request.headers[FORWARDED_HEADER];
   request.rawHeaders.splice(request.rawHeaders.lastIndexOf(FORWARDED_HEADER), 2);
   // One connection carries one request at a time, so it can wear the address of its present one.
-  for (const [name, value] of Object.entries(forwarded.client)) {
-    Object.defineProperty(request.socket, name, { value, configurable: true });
+  const { remoteAddress, remotePort, remoteFamily, encrypted } = forwarded.client;
+  wear(request.socket, { remoteAddress, remotePort, remoteFamily, encrypted });
+  if (forwarded.tls !== undefined || wearingTls.delete(request.socket)) {
+    wear(request.socket, asTlsSocket(forwarded.tls));
+    if (forwarded.tls !== undefined) wearingTls.add(request.socket);
   }
   return forwarded;
+}
+
+function wear(socket: object, properties: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(properties)) {
+    Object.defineProperty(socket, name, { value, configurable: true });
+  }
 }

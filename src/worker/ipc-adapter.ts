@@ -28,7 +28,18 @@ const BROADCAST_ACK = 12;
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
 
-/** The adapters of this process by namespace, behind one listener on the IPC channel. */
+/** What stands before the namespaces of a server in messages, if it is not the only one. */
+const scopes = new WeakMap<object, string>();
+
+/** Keeps the broadcasts of `server` apart from those of this process's other servers. */
+export function scopeAdapters(server: object, scope: string): void {
+  scopes.set(server, scope);
+}
+
+/** A namespace as messages between workers call it. */
+const wireName = (nsp: Namespace): string => (scopes.get(nsp.server) ?? "") + nsp.name;
+
+/** The adapters of this process by that name, behind one listener on the IPC channel. */
 const adapters = new Map<string, Set<IpcAdapter>>();
 
 function dispatch(message: unknown): void {
@@ -76,8 +87,8 @@ export class IpcAdapter extends NodeClusterAdapter {
     // offset to each event's arguments, and clients would see it.
     Object.defineProperty(this, "addOffsetIfNecessary", { value: () => {} });
     if (adapters.size === 0) process.on("message", dispatch);
-    const ofNamespace = adapters.get(this.nsp.name) ?? new Set();
-    adapters.set(this.nsp.name, ofNamespace.add(this));
+    const name = wireName(nsp);
+    adapters.set(name, (adapters.get(name) ?? new Set()).add(this));
     this.#introduced = primaryChannel()
       .whois("")
       .then(() => {
@@ -145,21 +156,24 @@ export class IpcAdapter extends NodeClusterAdapter {
 
   override close(): void {
     super.close();
-    const ofNamespace = adapters.get(this.nsp.name);
+    const name = wireName(this.nsp);
+    const ofNamespace = adapters.get(name);
     ofNamespace?.delete(this);
-    if (ofNamespace?.size === 0) adapters.delete(this.nsp.name);
+    if (ofNamespace?.size === 0) adapters.delete(name);
     if (adapters.size === 0) process.off("message", dispatch);
   }
 
   protected override doPublish(message: ClusterMessage & { source: string }): Promise<string> {
-    return sendCloneable(asPayload(message), (item) => super.doPublish(item));
+    const named = { ...asPayload(message), nsp: wireName(this.nsp) };
+    return sendCloneable(named, (item) => super.doPublish(item));
   }
 
   protected override doPublishResponse(
     requesterUid: string,
     response: ClusterResponse & { source: string; requesterUid: string },
   ): Promise<void> {
-    return sendCloneable(response, (item) => super.doPublishResponse(requesterUid, item));
+    const named = { ...response, nsp: wireName(this.nsp) };
+    return sendCloneable(named, (item) => super.doPublishResponse(requesterUid, item));
   }
 
   /**

@@ -1,6 +1,5 @@
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { drainPace } from "../policy/drain.js";
+import type { ClientConnections } from "./client-connections.js";
 import type { EngineServer } from "./engine.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 
@@ -19,12 +18,13 @@ type Phase = "serving" | "draining" | "stopping" | "ending";
  * it one by one and waits for all requests; stopping does it at once.
  */
 export class WorkerLifecycle {
-  readonly #sockets = new Set<Socket>();
+  readonly #connections: ClientConnections;
   readonly #engines: EngineServer[] = [];
-  readonly #servers: HttpServer[] = [];
   #phase: Phase = "serving";
 
-  constructor(channel: PrimaryChannel) {
+  constructor(channel: PrimaryChannel, connections: ClientConnections) {
+    this.#connections = connections;
+    connections.on("close", () => this.#endIfDone());
     // A terminal's Ctrl-C and pm2's tree kill reach the whole group: who ends when is the
     // primary's to say. Handlers of the application are called all the same.
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
@@ -32,19 +32,9 @@ export class WorkerLifecycle {
     channel.on("supervisor:stop", ({ timeout }) => this.#stop(timeout));
   }
 
-  watch(server: HttpServer, engine: EngineServer): void {
+  watch(engine: EngineServer): void {
     this.#engines.push(engine);
-    if (!this.#servers.includes(server)) this.#servers.push(server);
     engine.on("connection", (session) => session.once("close", this.#endIfDone));
-  }
-
-  /** A connection that was given to this worker. */
-  add(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#endIfDone();
-    });
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
@@ -54,7 +44,7 @@ export class WorkerLifecycle {
   #drain(timeout: number): void {
     if (this.#phase !== "serving") return;
     this.#phase = "draining";
-    this.#closeConnections();
+    this.#connections.closeGently();
     const sessions = this.#shuffledSessions();
     this.#moveSessions(sessions, drainPace(sessions.length, timeout));
   }
@@ -62,11 +52,11 @@ export class WorkerLifecycle {
   #stop(timeout: number): void {
     if (this.#phase === "stopping" || this.#phase === "ending") return;
     this.#phase = "stopping";
-    this.#closeConnections();
+    this.#connections.closeGently();
     for (const engine of this.#engines) engine.close();
     this.#endIfDone();
     // After the grace, all that is left are requests that take long.
-    setTimeout(this.#destroyUpgraded, Math.min(CLOSE_GRACE, timeout / 4));
+    setTimeout(() => this.#connections.destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));
     setTimeout(() => this.#end(), timeout / 2);
   }
 
@@ -90,25 +80,14 @@ export class WorkerLifecycle {
     if (rest.length > 0) {
       setTimeout(() => this.#moveSessions(rest, pace), pace.tick);
     } else {
-      setTimeout(this.#destroyUpgraded, CLOSE_GRACE);
+      setTimeout(() => this.#connections.destroyUpgraded(), CLOSE_GRACE);
       this.#endIfDone();
-    }
-  }
-
-  /** Connections end with their next response, so that clients come back through the primary. */
-  #closeConnections(): void {
-    for (const server of this.#servers) {
-      server.closeIdleConnections();
-      server.keepAliveTimeout = 1;
-      server.prependListener("request", (_req: IncomingMessage, res: ServerResponse) => {
-        res.setHeader("Connection", "close");
-      });
     }
   }
 
   readonly #endIfDone = (): void => {
     const isLeaving = this.#phase === "draining" || this.#phase === "stopping";
-    if (isLeaving && this.#sockets.size === 0 && this.#sessions().length === 0) this.#end();
+    if (isLeaving && this.#connections.size === 0 && this.#sessions().length === 0) this.#end();
   };
 
   /** An application that handles SIGTERM is asked by it, and ends when its own work is done. */
@@ -119,12 +98,4 @@ export class WorkerLifecycle {
     if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
     else process.exit(0);
   }
-
-  readonly #destroyUpgraded = (): void => {
-    for (const socket of this.#sockets) {
-      // Node's HTTP server takes its parser off a connection that was upgraded.
-      if ((socket as { parser?: unknown }).parser == null) socket.destroy();
-    }
-    for (const server of this.#servers) server.closeIdleConnections();
-  };
 }

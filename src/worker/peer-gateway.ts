@@ -50,10 +50,11 @@ export class PeerGateway {
   }
 
   #find(request: IncomingMessage): LocalHandlers | undefined {
-    const { engine } = unwrap(request);
+    const { server } = unwrap(request);
     const sid = sidOf(request);
-    if (sid === undefined) return this.#handlers[engine];
-    return this.#handlers.find((handlers) => ownsSession(handlers.engine, sid));
+    return this.#handlers.find(({ name, engine }) =>
+      sid === undefined ? name === server : ownsSession(engine, sid),
+    );
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {

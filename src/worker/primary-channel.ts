@@ -2,19 +2,12 @@ import cluster from "node:cluster";
 import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
-import { isToWorker, type Routing, type ToPrimary, type ToWorker } from "../protocol.js";
+import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
 
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;
 
 type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] };
-
-export interface Welcome {
-  routing: Routing;
-  gatewayDir: string;
-  /** ms */
-  hangTimeout: number;
-}
 
 /**
  * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
@@ -61,9 +54,13 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     return this.#ask((id) => ({ type: "supervisor:whois", id, sid }));
   }
 
-  /** Gateway of the worker that should open the next session; `null`: this one. */
-  place(): Promise<string | null> {
-    return this.#ask((id) => ({ type: "supervisor:place", id }));
+  /**
+   * Gateway of the worker that should open the next session; `null`: this one.
+   *
+   * @param address of the client, if the primary cannot read what it sends
+   */
+  place(address?: string): Promise<string | null> {
+    return this.#ask((id) => ({ type: "supervisor:place", id, ...(address && { address }) }));
   }
 
   #ask(question: (id: number) => ToPrimary): Promise<string | null> {
@@ -78,9 +75,8 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
     this.send({ type: "supervisor:hello" });
     try {
-      const [{ routing, gatewayDir, hangTimeout }] =
-        (await answer) as ChannelEvents["supervisor:welcome"];
-      return { routing, gatewayDir, hangTimeout };
+      const [welcome] = (await answer) as ChannelEvents["supervisor:welcome"];
+      return welcome;
     } catch (cause) {
       throw new SupervisorError(
         "ERR_SUPERVISOR_NO_PRIMARY",

@@ -21,7 +21,14 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
   base: ["policy", "base"],
 };
 
-const BASE = ["control-path.ts", "errors.ts", "options.ts", "pm2.ts", "protocol.ts"];
+const BASE = [
+  "control-path.ts",
+  "errors.ts",
+  "option-checks.ts",
+  "options.ts",
+  "pm2.ts",
+  "protocol.ts",
+];
 
 function layerOf(path: string): Layer {
   const [folder, rest] = path.split("/");

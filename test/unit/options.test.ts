@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import t, { type Test } from "tap";
 import { OptionError, SupervisorError } from "../../src/errors.js";
+import { milliseconds } from "../../src/option-checks.js";
 import {
   HEARTBEAT_TIMEOUT,
-  milliseconds,
   resolveManagerOptions,
   resolveStickyOptions,
+  resolveWorkerOptions,
   workerCount,
 } from "../../src/options.js";
 
@@ -98,6 +99,7 @@ const MANAGER: Record<string, Rule> = {
   backoffForgetAfter: { fallback: 10_000, ...DURATION },
   drainTimeout: { fallback: 30_000, ...DURATION },
   stopTimeout: { fallback: 10_000, ...DURATION },
+  tls: { fallback: false, ...FLAG, expected: "true or false" },
   hangTimeout: { fallback: 10_000, ...DURATION, good: [2_001, 5_000, 2 ** 31 - 1] },
   maxMemory: {
     fallback: undefined,
@@ -119,6 +121,7 @@ const STICKY: Record<string, Rule> = {
   loadBalancingMethod: METHOD,
   routing: ROUTING,
   tls: { fallback: undefined, ...FLAG, expected: "true or false" },
+  name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   requestLineTimeout: { fallback: 10_000, ...DURATION },
   maxUnrouted: {
     fallback: 10_000,
@@ -131,6 +134,12 @@ const STICKY: Record<string, Rule> = {
 type Resolve = (options?: object) => object;
 
 /** One option of what comes out. */
+const WORKER: Record<string, Rule> = {
+  name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
+  watchdog: { fallback: true, ...FLAG, expected: "true or false" },
+  trustProxy: { fallback: [], ...LIST },
+};
+
 const get = (resolve: Resolve, options: object, name: string): unknown =>
   Reflect.get(resolve(options), name);
 
@@ -162,6 +171,7 @@ function expectOptionError(t: Test, error: unknown, about: { name: string; value
 const CASES: [name: string, resolve: Resolve, rules: Record<string, Rule>][] = [
   ["manager", resolveManagerOptions, MANAGER],
   ["sticky", resolveStickyOptions, STICKY],
+  ["worker", resolveWorkerOptions, WORKER],
 ];
 
 for (const [title, resolve, rules] of CASES) {

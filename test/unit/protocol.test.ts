@@ -16,10 +16,18 @@ const require = createRequire(import.meta.url);
 const { MessageType } = require("socket.io-adapter") as { MessageType: Record<string, number> };
 
 const bytes = new Uint8Array([71, 69, 84]);
+const listener = { secure: false, name: undefined, index: 0 };
+const welcome = {
+  routing: "direct",
+  gatewayDir: "/run/x",
+  hangTimeout: 1,
+  ticketKeys: bytes,
+} as const;
 
 const TO_WORKER: readonly ToWorker[] = [
-  { type: "sticky:connection", data: bytes, placed: true },
-  { type: "supervisor:welcome", routing: "direct", gatewayDir: "/tmp/x", hangTimeout: 1 },
+  { type: "sticky:connection", data: bytes, placed: true, listener },
+  { type: "sticky:connection", data: bytes, placed: true, listener: { ...listener, name: "a" } },
+  { type: "supervisor:welcome", ...welcome },
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
   { type: "supervisor:sync", id: 7 },
@@ -37,6 +45,7 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:whois", id: 1, sid: "a" },
   { type: "supervisor:whois", id: 2, sid: "" },
   { type: "supervisor:place", id: 3 },
+  { type: "supervisor:place", id: 4, address: "10.0.0.1" },
   { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
@@ -65,7 +74,7 @@ const FOREIGN: readonly unknown[] = [
 
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
-  const tolerated = ["placed", "sync"]; // not there in messages of @socket.io/sticky; optional
+  const tolerated = ["placed", "sync", "address"]; // not there in messages of @socket.io/sticky; optional
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;
@@ -123,7 +132,7 @@ t.test("a __proto__ that came in as data lends nothing", async (t) => {
 
 t.test("messages of @socket.io/sticky are understood", async (t) => {
   // Its primary sends no `placed`; its workers send what ours do not.
-  t.equal(isToWorker({ type: "sticky:connection", data: Buffer.from("GET /") }), true);
+  t.equal(isToWorker({ type: "sticky:connection", data: Buffer.from("GET /"), listener }), true);
   t.equal(isToPrimary({ type: "sticky:connection", data: "sid" }), true);
   t.equal(isToPrimary({ type: "sticky:disconnection", data: "sid" }), true);
 });

@@ -47,11 +47,11 @@ async function setUp(t: Test): Promise<RawConnection> {
   t.teardown(() => rmSync(dir, { recursive: true }));
   const unknown = { whois: async () => null, place: async () => null };
   const gateway = new PeerGateway();
-  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: { close() {} } })));
+  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: { close() {} } }), "/x"));
   const path = await gateway.listen(dir);
 
   const engine = fakeEngine({});
-  new ForeignRequests({ ...unknown, whois: async () => path }).watch(engine);
+  new ForeignRequests({ ...unknown, whois: async () => path }).watch(engine, "/x");
   const server = createServer((req, res) => engine.handleRequest(req, res));
   server.on("upgrade", (req, socket, head) => engine.handleUpgrade(req, socket, head));
   server.listen(0, "127.0.0.1");

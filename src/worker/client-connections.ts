@@ -1,0 +1,81 @@
+import { EventEmitter } from "node:events";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import { type TLSSocket, Server as TlsServer } from "node:tls";
+
+/** What tells both ends of one connection: a TLS socket does not say which socket it came of. */
+const peerOf = (socket: Socket): string => `${socket.remoteAddress}:${socket.remotePort}`;
+
+/**
+ * The clients' connections of one worker, and how they are closed without breaking a request.
+ *
+ * HTTP 1 connections end with their next response, HTTP/2 ones by GOAWAY (RFC 9113, section 6.8).
+ * Connections that were upgraded have no requests, so they are closed when their time is over.
+ */
+export class ClientConnections extends EventEmitter<{ close: [] }> {
+  readonly #sockets = new Set<Socket>();
+  /** TLS sockets by peer; a connection that is not here has not finished its handshake. */
+  readonly #secured = new Map<string, TLSSocket>();
+  readonly #http2 = new Set<ServerHttp2Session>();
+  readonly #servers = new Set<HttpServer>();
+  readonly #secure = new WeakSet<Socket>();
+  #isClosing = false;
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  /** @param secure whether it speaks TLS */
+  add(socket: Socket, secure: boolean): void {
+    const peer = peerOf(socket); // a closed socket does not know it any more
+    this.#sockets.add(socket);
+    if (secure) this.#secure.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#secured.delete(peer);
+      this.emit("close");
+    });
+  }
+
+  watch(server: HttpServer): void {
+    if (this.#servers.has(server)) return;
+    this.#servers.add(server);
+    if (!(server instanceof TlsServer)) return;
+    const tls: TlsServer = server;
+    tls.on("secureConnection", (socket) => this.#secured.set(peerOf(socket), socket));
+    tls.on("session", (session: ServerHttp2Session) => {
+      this.#http2.add(session);
+      session.once("close", () => this.#http2.delete(session));
+      session.once("stream", () => this.#isClosing && session.close());
+    });
+  }
+
+  /** From now on connections end as soon as that breaks nothing. */
+  closeGently(): void {
+    this.#isClosing = true;
+    for (const session of this.#http2) session.close();
+    for (const server of this.#servers) {
+      server.closeIdleConnections();
+      server.keepAliveTimeout = 1;
+      server.prependListener("request", (req: IncomingMessage, res: ServerResponse) => {
+        if (req.httpVersionMajor < 2) res.setHeader("Connection", "close");
+      });
+    }
+  }
+
+  /** Closes what carries no request: upgraded, idle, or still before its TLS handshake. */
+  destroyUpgraded(): void {
+    for (const socket of this.#sockets) {
+      const http = this.#secure.has(socket) ? this.#secured.get(peerOf(socket)) : socket;
+      if (http === undefined || isUpgraded(http)) socket.destroy();
+    }
+    for (const server of this.#servers) server.closeIdleConnections();
+  }
+}
+
+/** Node's HTTP server takes its parser off a connection that is upgraded; HTTP/2 has none. */
+function isUpgraded(socket: Socket): boolean {
+  const { parser, alpnProtocol } = socket as { parser?: unknown; alpnProtocol?: unknown };
+  return parser == null && alpnProtocol !== "h2";
+}

@@ -1,0 +1,79 @@
+import type { WorkerOptions } from "../options.js";
+import type { Welcome } from "../protocol.js";
+import { startRequestTimeouts } from "./adopt-connection.js";
+import { ClientConnections } from "./client-connections.js";
+import { Dispatch } from "./dispatch.js";
+import type { EngineHost } from "./engine.js";
+import { ForeignRequests } from "./foreign-requests.js";
+import { startHeartbeat } from "./heartbeat.js";
+import { WorkerLifecycle } from "./lifecycle.js";
+import { PeerGateway } from "./peer-gateway.js";
+import type { PrimaryChannel } from "./primary-channel.js";
+import { ServerNames } from "./server-names.js";
+import { SessionNotices } from "./session-notices.js";
+import { shareTicketKeys } from "./tls-sessions.js";
+import { startWatchdog } from "./watchdog.js";
+
+/** Of the time after which a silent worker is killed, what passes before it says where it is. */
+const STUCK_SHARE = 0.5;
+
+/** What one worker process has once, however many servers it runs. */
+export class WorkerRuntime {
+  readonly names = new ServerNames();
+  readonly #channel: PrimaryChannel;
+  readonly #connections = new ClientConnections();
+  readonly #dispatch = new Dispatch();
+  readonly #gateway = new PeerGateway();
+  readonly #notices: SessionNotices;
+  readonly #foreign: ForeignRequests;
+  readonly #lifecycle: WorkerLifecycle;
+  #listening: Promise<string> | undefined;
+  #started = false;
+
+  constructor(channel: PrimaryChannel) {
+    this.#channel = channel;
+    this.#notices = new SessionNotices(channel);
+    this.#foreign = new ForeignRequests(channel);
+    this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
+    channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
+    channel.on("sticky:connection", ({ data, placed, listener }, socket) => {
+      if (socket === undefined) return; // the client was gone before it could be handed over
+      this.#connections.add(socket, listener.secure);
+      if (placed) this.#foreign.placed(socket);
+      this.#dispatch.take(socket, data, listener);
+    });
+  }
+
+  /**
+   * @param name of the server, the same in all workers
+   * @returns the path of the gateway
+   */
+  attach(
+    { httpServer, engine }: EngineHost,
+    name: string,
+    options: Pick<WorkerOptions, "name">,
+    { gatewayDir, ticketKeys }: Welcome,
+  ): Promise<string> {
+    shareTicketKeys(httpServer, ticketKeys);
+    startRequestTimeouts(httpServer);
+    this.#connections.watch(httpServer);
+    if (engine !== undefined) {
+      this.#gateway.serve(this.#foreign.watch(engine, name));
+      this.#notices.watch(engine);
+      this.#lifecycle.watch(engine);
+    }
+    this.#dispatch.serve(httpServer, options.name);
+    this.#listening ??= this.#gateway.listen(gatewayDir);
+    return this.#listening;
+  }
+
+  /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
+  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+    if (!this.#started) {
+      startHeartbeat(this.#channel);
+      if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
+    }
+    this.#started = true;
+    this.#channel.send({ type: "supervisor:ready", gateway });
+  }
+}
