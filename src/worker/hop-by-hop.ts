@@ -34,7 +34,11 @@ export function endToEndHeaders(rawHeaders: readonly string[], connection = ""):
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     const lower = name.toLowerCase();
-    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, rawHeaders[index + 1] ?? "");
+    const value = rawHeaders[index + 1] ?? "";
+    // HTTP/2 has the host in a pseudo-header, and no others that are headers of HTTP/1.
+    if (lower === ":authority") kept.push("Host", value);
+    else if (lower.startsWith(":")) continue;
+    else if (!HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, value);
   }
   return kept;
 }

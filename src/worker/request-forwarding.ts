@@ -47,13 +47,8 @@ export class RequestForwarding {
   /** @param onNotHere called when that worker does not have the session */
   send(gateway: string, onNotHere: () => void): void {
     const isFirst = this.#upstream === undefined;
-    const upstream = request({
-      agent: this.#agent ?? false,
-      socketPath: gateway,
-      method: this.#req.method,
-      path: this.#req.url,
-      headers: forwardedHeaders(this.#local, this.#req),
-    });
+    const upstream = this.#open(gateway);
+    if (upstream === undefined) return;
     this.#upstream = upstream;
     upstream.on("drain", () => this.#req.resume());
     upstream.on("error", () => this.#onError(upstream));
@@ -69,6 +64,24 @@ export class RequestForwarding {
     for (const chunk of this.#kept ?? []) upstream.write(chunk);
     if (isFirst) this.#readBody();
     else if (this.#ended) upstream.end();
+  }
+
+  /** @returns `undefined` for a request that HTTP/2 carries and HTTP/1 cannot: it stays here */
+  #open(gateway: string): ClientRequest | undefined {
+    try {
+      return request({
+        agent: this.#agent ?? false,
+        socketPath: gateway,
+        method: this.#req.method,
+        // HTTP/2 takes any bytes. The query stays what Engine.IO would read in it.
+        path: this.#req.url?.replace(/[^\x21-\x7e]/gu, encodeURIComponent),
+        headers: forwardedHeaders(this.#local, this.#req),
+      });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#local.handleRequest(this.#req, this.#res);
+      return undefined;
+    }
   }
 
   #readBody(): void {
@@ -90,7 +103,9 @@ export class RequestForwarding {
 
   #answer(answer: IncomingMessage): void {
     const headers = endToEndHeaders(answer.rawHeaders, answer.headers.connection);
-    this.#res.writeHead(answer.statusCode ?? 502, answer.statusMessage, headers);
+    const status = answer.statusCode ?? 502;
+    if (this.#req.httpVersionMajor < 2) this.#res.writeHead(status, answer.statusMessage, headers);
+    else this.#res.writeHead(status, asObject(headers)); // HTTP/2 has no status message
     answer.on("error", () => this.#res.destroy()); // the owner died in mid-answer
     answer.pipe(this.#res);
   }
@@ -100,4 +115,14 @@ export class RequestForwarding {
     if (this.#res.headersSent) this.#res.destroy();
     else if (!this.#res.destroyed) this.#res.writeHead(502, { "content-length": 0 }).end();
   }
+}
+
+/** HTTP/2 responses of Node 20 take no flat list. */
+function asObject(headers: readonly string[]): Record<string, string[]> {
+  const object: Record<string, string[]> = {};
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index]?.toLowerCase() ?? "";
+    object[name] = [...(object[name] ?? []), headers[index + 1] ?? ""];
+  }
+  return object;
 }
