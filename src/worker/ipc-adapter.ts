@@ -151,7 +151,7 @@ export class IpcAdapter extends NodeClusterAdapter {
 
   receive(message: AdapterMessage): void {
     if (message.type === ADAPTER_CLOSE) this.#completeWithout(message.uid);
-    this.onMessage(message as unknown as ClusterMessage);
+    this.onMessage({ ...message, nsp: this.nsp.name } as unknown as ClusterMessage);
   }
 
   override close(): void {
