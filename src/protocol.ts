@@ -8,10 +8,16 @@
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
   /**
-   * Comes with a socket; `data` is what the primary had to read of it. `placed`: this worker was
-   * chosen for the session that the connection's first request opens.
+   * Comes with a socket; `data` is what was read of it. `placed`: this worker was chosen for the
+   * session that the connection's first request opens. `returned`: another worker gave it back.
    */
-  | { type: "sticky:connection"; data: Uint8Array; placed: boolean; listener: Listener }
+  | {
+      type: "sticky:connection";
+      data: Uint8Array;
+      placed: boolean;
+      returned: boolean;
+      listener: Listener;
+    }
   /** The answer to `hello`: what this cluster looks like. */
   | ({ type: "supervisor:welcome" } & Welcome)
   /**
@@ -39,6 +45,11 @@ export type ToPrimary =
    * `address`: the client's, if its next connection can be told by nothing else.
    */
   | { type: "supervisor:place"; id: number; address?: string }
+  /**
+   * Comes with a socket, for the owner of its session; `data` is what was read of it. Connections
+   * that are upgraded carry one session from then on, and need not pass through a worker.
+   */
+  | { type: "supervisor:return"; data: Uint8Array; listener: Listener }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -125,6 +136,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
   "supervisor:place": (m) =>
     typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
+  "supervisor:return": (m) => m.data instanceof Uint8Array && isListener(m.listener),
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };

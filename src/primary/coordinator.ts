@@ -1,5 +1,6 @@
 import cluster from "node:cluster";
 import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
@@ -11,6 +12,9 @@ import { SessionTable } from "./session-table.js";
 import { SessionWaiters } from "./session-waiters.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
+
+/** Routes a connection that a worker has given back, by what was read of it. */
+export type TakeBack = (socket: Socket, bytes: Uint8Array) => void;
 
 /**
  * What the primary knows of its workers' sessions, and its side of the conversation with them.
@@ -28,6 +32,7 @@ export class Coordinator {
   readonly #ticketKeys = randomBytes(48);
   /** Servers without a name, by kind. */
   readonly #listeners = { plain: 0, tls: 0 };
+  readonly #takeBack = new Map<string, TakeBack>();
   /** Told to the workers; they have to set up the same side of it. */
   routing: Routing = "direct";
   /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
@@ -37,15 +42,17 @@ export class Coordinator {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#members());
     startAdapterRelay(registry);
-    registry.on("message", (handle, message) => this.#onMessage(handle, message));
+    registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
   }
 
   /** Registers one more listening server. */
-  addListener(secure: boolean, name: string | undefined): Listener {
+  addListener(secure: boolean, name: string | undefined, takeBack: TakeBack): Listener {
     const index = name === undefined ? this.#listeners[secure ? "tls" : "plain"]++ : 0;
-    return { secure, name, index };
+    const listener = { secure, name, index };
+    this.#takeBack.set(JSON.stringify(listener), takeBack);
+    return listener;
   }
 
   /** Leaves nothing behind; for when no worker is left. */
@@ -60,7 +67,7 @@ export class Coordinator {
       if (handle.isOurs && handle.state !== "dead") yield handle;
   }
 
-  #onMessage(handle: WorkerHandle, message: ToPrimary): void {
+  #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
     switch (message.type) {
       case "supervisor:hello":
         this.#gatewayDir ??= createGatewayDir();
@@ -80,6 +87,9 @@ export class Coordinator {
         break;
       case "supervisor:place":
         this.#onPlace(handle, message.id, message.address);
+        break;
+      case "supervisor:return":
+        this.#onReturn(socket, message.data, message.listener);
         break;
       case "sticky:connection":
         this.sessions.open(message.data, handle);
@@ -106,6 +116,14 @@ export class Coordinator {
   #onWhois(asker: WorkerHandle, id: number, sid: string): void {
     if (sid === "") this.#directory.afterSync(() => this.#answer(asker, id, undefined));
     else this.#directory.find(sid, (owner) => this.#answer(asker, id, owner));
+  }
+
+  #onReturn(socket: Socket | undefined, bytes: Uint8Array, listener: Listener): void {
+    if (socket === undefined) return; // the client was gone before it arrived
+    const { secure, name, index } = listener;
+    const takeBack = this.#takeBack.get(JSON.stringify({ secure, name, index }));
+    if (takeBack === undefined) socket.destroy();
+    else takeBack(socket, bytes);
   }
 
   #onPlace(asker: WorkerHandle, id: number, address: string | undefined): void {

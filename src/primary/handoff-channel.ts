@@ -1,9 +1,9 @@
 import type { Worker } from "node:cluster";
 import type { Socket } from "node:net";
 import type { Listener, ToWorker } from "../protocol.js";
+import { detachFromServer } from "../stop-reads.js";
 import { isSendingHandle, onHandleAnswer } from "./ipc-internals.js";
 import { refuse } from "./refuse.js";
-import { detachFromServer } from "./stop-reads.js";
 
 /** A connection on its way to a worker: the socket, and what had to be read of it. */
 export interface Handoff {
@@ -15,6 +15,8 @@ export interface Handoff {
   readonly opensSession: boolean;
   /** The server that accepted it. */
   readonly listener: Listener;
+  /** A worker has given it back. */
+  readonly returned: boolean;
 }
 
 /** How often a socket that did not arrive is sent again before its client gets 503. */
@@ -78,12 +80,13 @@ export class HandoffChannel {
 
   #send(handoff: Handoff): void {
     this.#current = handoff;
-    const { socket, bytes, opensSession, listener } = handoff;
+    const { socket, bytes, opensSession, returned, listener } = handoff;
     detachFromServer(socket);
     const message: ToWorker = {
       type: "sticky:connection",
       data: bytes,
       placed: opensSession,
+      returned,
       listener,
     };
     this.#worker.send(message, socket, { keepOpen: true }, (error: Error | null) => {

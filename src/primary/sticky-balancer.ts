@@ -7,12 +7,12 @@ import {
   resolveStickyOptions,
   type StickyOptions,
 } from "../options.js";
-import { readSessionQuery } from "../policy/request-line.js";
+import { readRequestLine, readSessionQuery } from "../policy/request-line.js";
+import { canStopReads, stopReads } from "../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { probeForeignWorkers } from "./foreign-worker-probe.js";
 import { type Handoff, HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
-import { canStopReads, stopReads } from "./stop-reads.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
 import type { WorkerHandle } from "./worker-handle.js";
 
@@ -40,11 +40,16 @@ class StickyBalancer {
 
   /** For a server whose bytes we can read: the first request line decides. */
   attachTo(server: Server): void {
-    const listener = this.#coordinator.addListener(false, this.#options.name);
-    const unrouted = new UnroutedConnections(this.#options, (socket, bytes, target) => {
+    const route = (socket: Socket, bytes: Uint8Array, target: string, returned = false): void => {
       if (!stopReads(socket)) return; // closed meanwhile
-      this.#route({ socket, bytes, listener, ...readSessionQuery(target) });
+      this.#route({ socket, bytes, listener, returned, ...readSessionQuery(target) });
+    };
+    const listener = this.#coordinator.addListener(false, this.#options.name, (socket, bytes) => {
+      socket.on("error", () => socket.destroy());
+      const line = readRequestLine(bytes);
+      route(socket, bytes, line.state === "complete" ? line.target : "", true);
     });
+    const unrouted = new UnroutedConnections(this.#options, route);
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
@@ -55,13 +60,16 @@ class StickyBalancer {
    * is not their own.
    */
   attachUntouched(server: Server): void {
-    const listener = this.#coordinator.addListener(true, this.#options.name);
+    const { name } = this.#options;
+    // None comes back: no other process could go on with its encryption.
+    const listener = this.#coordinator.addListener(true, name, (socket) => socket.destroy());
     const bytes = new Uint8Array(0);
     // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
     (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
     takeConnections(server, (socket) => {
       socket.on("error", () => socket.destroy());
-      this.#route({ socket, bytes, listener, sid: undefined, opensSession: false });
+      const unknown = { sid: undefined, opensSession: false };
+      this.#route({ socket, bytes, listener, returned: false, ...unknown });
     });
   }
 

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
 import { SupervisorError, type WorkerExit } from "../errors.js";
 import { isToPrimary, type ToPrimary } from "../protocol.js";
 import { WorkerHandle, type WorkerState } from "./worker-handle.js";
@@ -13,8 +14,8 @@ interface RegistryEvents {
   gone: [WorkerHandle];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
-  /** A message of our protocol. */
-  message: [WorkerHandle, ToPrimary];
+  /** A message of our protocol, and the socket that came with it. */
+  message: [WorkerHandle, ToPrimary, Socket | undefined];
 }
 
 /**
@@ -43,7 +44,9 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.setMaxListeners(0);
     for (const worker of Object.values(cluster.workers ?? {})) if (worker) this.register(worker);
     cluster.on("fork", (worker) => this.register(worker));
-    cluster.on("message", (worker, message) => this.#onMessage(worker, message));
+    cluster.on("message", (worker, message, socket: Socket | undefined) =>
+      this.#onMessage(worker, message, socket),
+    );
     cluster.on("listening", (worker) => this.#withHandle(worker, this.#onSelfDeclared));
     cluster.on("disconnect", (worker) => this.#withHandle(worker, this.#onGone));
     cluster.on("exit", (worker, code, signal) => this.#onExit(worker, code, signal));
@@ -105,7 +108,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.#newest = wanted.length > 0 ? wanted : this.#ready;
   }
 
-  #onMessage(worker: Worker, message: unknown): void {
+  #onMessage(worker: Worker, message: unknown, socket: Socket | undefined): void {
     const handle = this.#handles.get(worker.id);
     if (handle === undefined) return;
     if (message === "ready") this.#onSelfDeclared(handle);
@@ -115,7 +118,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
       handle.gateway = message.gateway;
       if (handle.state === "starting") this.setState(handle, "ready");
     }
-    this.emit("message", handle, message);
+    this.emit("message", handle, message, socket);
   }
 
   #withHandle(worker: Worker, act: (handle: WorkerHandle) => void): void {

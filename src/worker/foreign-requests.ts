@@ -4,6 +4,7 @@ import { type EngineServer, ownsSession, sidOf } from "./engine.js";
 import type { LocalHandlers } from "./forwarding.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import { RequestForwarding } from "./request-forwarding.js";
+import type { ReturnableConnections } from "./return-connection.js";
 import { forwardUpgrade } from "./upgrade-forwarding.js";
 
 /** Owners that are remembered, so that not every request has to ask. */
@@ -19,13 +20,18 @@ const MAX_REMEMBERED = 10_000;
 export class ForeignRequests {
   readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
   readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
+  readonly #returnable: Pick<ReturnableConnections, "hold">;
   /** Connections whose first handshake is to be answered here. */
   readonly #placedConnections = new WeakSet<object>();
   /** sid -> gateway of its owner; the oldest entry first */
   readonly #owners = new Map<string, string>();
 
-  constructor(primary: Pick<PrimaryChannel, "whois" | "place">) {
+  constructor(
+    primary: Pick<PrimaryChannel, "whois" | "place">,
+    returnable: Pick<ReturnableConnections, "hold">,
+  ) {
     this.#primary = primary;
+    this.#returnable = returnable;
   }
 
   /**
@@ -139,13 +145,17 @@ export class ForeignRequests {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
+    const held = this.#returnable.hold(req, socket, head);
     const ignore = () => socket.destroy();
     socket.on("error", ignore);
     const owner = await this.#askOwner(sid); // never remembered: a refused upgrade is not repeated
     if (socket.destroyed) return;
     if (owner === null) {
       socket.off("error", ignore);
+      held?.keep();
       local.handleUpgrade(req, socket, head);
+    } else if (held !== undefined) {
+      held.giveBack();
     } else {
       forwardUpgrade(owner, local, req, socket, head);
     }

@@ -36,6 +36,16 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     if (process.connected) process.send?.(message, undefined, undefined, () => {});
   }
 
+  /** Gives `socket` to the primary, with all that has been read of it. */
+  sendSocket(message: ToPrimary, socket: Socket): void {
+    if (!process.connected) {
+      socket.destroy();
+      return;
+    }
+    // Only this process's copy of it ends, when the primary has got its own.
+    process.send?.(message, socket, undefined, () => socket.destroy());
+  }
+
   /**
    * Says hello; the answer tells what kind of cluster this is.
    *

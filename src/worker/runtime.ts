@@ -9,6 +9,7 @@ import { startHeartbeat } from "./heartbeat.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import { PeerGateway } from "./peer-gateway.js";
 import type { PrimaryChannel } from "./primary-channel.js";
+import { ReturnableConnections } from "./return-connection.js";
 import { ServerNames } from "./server-names.js";
 import { SessionNotices } from "./session-notices.js";
 import { shareTicketKeys } from "./tls-sessions.js";
@@ -25,6 +26,7 @@ export class WorkerRuntime {
   readonly #dispatch = new Dispatch();
   readonly #gateway = new PeerGateway();
   readonly #notices: SessionNotices;
+  readonly #returnable: ReturnableConnections;
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
   #listening: Promise<string> | undefined;
@@ -33,12 +35,14 @@ export class WorkerRuntime {
   constructor(channel: PrimaryChannel) {
     this.#channel = channel;
     this.#notices = new SessionNotices(channel);
-    this.#foreign = new ForeignRequests(channel);
+    this.#returnable = new ReturnableConnections(channel);
+    this.#foreign = new ForeignRequests(channel, this.#returnable);
     this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
-    channel.on("sticky:connection", ({ data, placed, listener }, socket) => {
+    channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
       if (socket === undefined) return; // the client was gone before it could be handed over
       this.#connections.add(socket, listener.secure);
+      this.#returnable.add(socket, listener, returned);
       if (placed) this.#foreign.placed(socket);
       this.#dispatch.take(socket, data, listener);
     });

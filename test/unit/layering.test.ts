@@ -28,6 +28,7 @@ const BASE = [
   "options.ts",
   "pm2.ts",
   "protocol.ts",
+  "stop-reads.ts",
 ];
 
 function layerOf(path: string): Layer {

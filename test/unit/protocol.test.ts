@@ -25,8 +25,14 @@ const welcome = {
 } as const;
 
 const TO_WORKER: readonly ToWorker[] = [
-  { type: "sticky:connection", data: bytes, placed: true, listener },
-  { type: "sticky:connection", data: bytes, placed: true, listener: { ...listener, name: "a" } },
+  { type: "sticky:connection", data: bytes, placed: true, returned: false, listener },
+  {
+    type: "sticky:connection",
+    data: bytes,
+    placed: true,
+    returned: false,
+    listener: { ...listener, name: "a" },
+  },
   { type: "supervisor:welcome", ...welcome },
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
@@ -47,6 +53,7 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:place", id: 3 },
   { type: "supervisor:place", id: 4, address: "10.0.0.1" },
   { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
+  { type: "supervisor:return", data: bytes, listener },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];
@@ -74,7 +81,7 @@ const FOREIGN: readonly unknown[] = [
 
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
-  const tolerated = ["placed", "sync", "address"]; // not there in messages of @socket.io/sticky; optional
+  const tolerated = ["placed", "returned", "sync", "address"]; // not there in messages of @socket.io/sticky; optional
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;

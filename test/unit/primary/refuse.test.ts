@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { refuse } from "../../../src/primary/refuse.js";
-import { stopReads } from "../../../src/primary/stop-reads.js";
+import { stopReads } from "../../../src/stop-reads.js";
 import { connection, listen, until } from "../../helpers/loopback.js";
 
 const REASONS = { 408: "Request Timeout", 431: "Request Header Fields Too Large" } as const;

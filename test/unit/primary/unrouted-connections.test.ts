@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { MAX_UNROUTED_BYTES } from "../../../src/policy/request-line.js";
-import { stopReads } from "../../../src/primary/stop-reads.js";
 import { UnroutedConnections } from "../../../src/primary/unrouted-connections.js";
+import { stopReads } from "../../../src/stop-reads.js";
 import { listen, until } from "../../helpers/loopback.js";
 import { get, RawConnection } from "../../helpers/raw.js";
 

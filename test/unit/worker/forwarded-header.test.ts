@@ -45,13 +45,16 @@ async function setUp(t: Test): Promise<RawConnection> {
   // Not t.testdir(): the path of a socket must not be long.
   const dir = mkdtempSync(join(tmpdir(), "gateway-"));
   t.teardown(() => rmSync(dir, { recursive: true }));
+  const kept = { hold: () => undefined };
   const unknown = { whois: async () => null, place: async () => null };
   const gateway = new PeerGateway();
-  gateway.serve(new ForeignRequests(unknown).watch(fakeEngine({ mine: { close() {} } }), "/x"));
+  gateway.serve(
+    new ForeignRequests(unknown, kept).watch(fakeEngine({ mine: { close() {} } }), "/x"),
+  );
   const path = await gateway.listen(dir);
 
   const engine = fakeEngine({});
-  new ForeignRequests({ ...unknown, whois: async () => path }).watch(engine, "/x");
+  new ForeignRequests({ ...unknown, whois: async () => path }, kept).watch(engine, "/x");
   const server = createServer((req, res) => engine.handleRequest(req, res));
   server.on("upgrade", (req, socket, head) => engine.handleUpgrade(req, socket, head));
   server.listen(0, "127.0.0.1");

@@ -37,8 +37,14 @@ export function stopReads(socket: Socket): boolean {
   return true;
 }
 
-/** Takes {@link stopReads} back, for a socket that stays here after all. */
+/** Takes {@link stopReads} back, for a socket that stays here after all, and lets it flow. */
 export function restartReads(socket: Socket): void {
+  allowReads(socket);
+  socket.resume();
+}
+
+/** The same for a socket that nobody listens to yet: it flows when somebody does. */
+export function allowReads(socket: Socket): void {
   Reflect.deleteProperty(socket, "_read");
   const handle = handleOf(socket);
   if (handle !== null && !handle.reading) {
@@ -46,7 +52,8 @@ export function restartReads(socket: Socket): void {
     handle.reading = true;
     handle.readStart();
   }
-  socket.resume();
+  // As Node's HTTP server leaves a socket that was upgraded: a pause would outlast the listener.
+  (socket as { readableFlowing: boolean | null }).readableFlowing = null;
 }
 
 /** Whether this runtime lets us stop reads: tried once on a socket that goes nowhere. */
