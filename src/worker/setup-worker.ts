@@ -11,6 +11,7 @@ import { compileTrust, readAddressesThrough } from "./client-address.js";
 import type { EngineHost } from "./engine.js";
 import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
 import { refuseListening } from "./listen-guard.js";
+import { replaceMidwaySetUp } from "./midway.js";
 import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
 import { WorkerRuntime } from "./runtime.js";
 import { adapterScope } from "./server-names.js";
@@ -138,3 +139,5 @@ function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["a
   scopeAdapters(io, adapterScope(name));
   io.adapter(IpcAdapter);
 }
+
+replaceMidwaySetUp((io) => setupWorker(io));
