@@ -10,7 +10,7 @@ import { refusePm2Cluster } from "../pm2.js";
 import { compileTrust, readAddressesThrough } from "./client-address.js";
 import type { EngineHost } from "./engine.js";
 import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
-import { refuseListening } from "./listen-guard.js";
+import { refuseListening, refuseStartedListening } from "./listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
 import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
 import { WorkerRuntime } from "./runtime.js";
@@ -101,6 +101,7 @@ async function finishSetUp(
   // Once the others have handled our adapters' greeting, their answers are here: the first
   // fetchSockets() already sees all of them.
   await channel.whois("");
+  refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }
 
