@@ -8,7 +8,7 @@ import {
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { compileTrust, readAddressesThrough } from "./client-address.js";
-import type { EngineHost } from "./engine.js";
+import type { EngineHost, SocketIoServer } from "./engine.js";
 import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
 import { refuseListening, refuseStartedListening } from "./listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
@@ -44,7 +44,7 @@ const setUps = new WeakMap<object, Promise<void>>();
  *   `ERR_SUPERVISOR_LISTENING`, `ERR_SUPERVISOR_NO_PRIMARY`, `ERR_SUPERVISOR_PM2_CLUSTER`
  */
 export async function setupWorker(
-  io: Server | EngineHost,
+  io: SocketIoServer | EngineHost,
   options: SetupWorkerOptions = {},
 ): Promise<void> {
   refusePm2Cluster();
@@ -59,7 +59,7 @@ export async function setupWorker(
 /** All that has to happen in the order of the calls happens before anything is awaited. */
 function startSetUp(
   channel: PrimaryChannel,
-  io: Server | EngineHost,
+  io: SocketIoServer | EngineHost,
   host: EngineHost,
   setUpOptions: SetupWorkerOptions,
 ): Promise<void> {
@@ -74,7 +74,7 @@ function startSetUp(
 }
 
 interface SetUp {
-  io: Server | EngineHost;
+  io: SocketIoServer | EngineHost;
   host: EngineHost;
   /** See server-names.ts. */
   name: string;
@@ -88,7 +88,7 @@ async function finishSetUp(
   { io, host, name, adapter, options }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
-  if ("adapter" in io) installAdapter(io, name, adapter);
+  if ("adapter" in io) installAdapter(io as Server, name, adapter);
 
   let gateway: string | null = null;
   if (welcome.routing === "upstream") {
@@ -105,7 +105,7 @@ async function finishSetUp(
   runtime.start(gateway, options.watchdog, welcome);
 }
 
-function checkHost(io: Server | EngineHost): EngineHost {
+function checkHost(io: SocketIoServer | EngineHost): EngineHost {
   const { httpServer, engine } = (io ?? {}) as Partial<EngineHost>;
   if (
     typeof httpServer?.emit !== "function" ||
