@@ -45,12 +45,24 @@ export async function startApplication(
   t: Test,
   args: string[],
   count: number,
+  folder?: string,
 ): Promise<Application> {
-  // The test runner puts its loaders into NODE_OPTIONS, and Midway takes them for TypeScript mode.
-  const plain = ["-u", "NODE_OPTIONS", process.execPath, ...args];
-  const running = start(t, "env", plain, { PORT: "0", WORKERS: String(count) });
+  const running = plainNode(t, args, { PORT: "0", WORKERS: String(count) }, folder);
   const [, port] = await running.says(/^http:\/\/localhost:(\d+) is ready$/m);
   const workers = await childrenOf(running.child.pid);
   t.equal(workers.length, count);
   return { running, port: Number(port), workers };
+}
+
+/**
+ * Runs Node without the loaders of the test runner, which it puts into NODE_OPTIONS: Midway takes
+ * them for TypeScript mode.
+ */
+export function plainNode(
+  t: Test,
+  args: string[],
+  env: Record<string, string> = {},
+  folder = ROOT,
+): Spawned {
+  return start(t, "env", ["-C", folder, "-u", "NODE_OPTIONS", process.execPath, ...args], env);
 }
