@@ -44,7 +44,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     for (const worker of Object.values(cluster.workers ?? {})) if (worker) this.register(worker);
     cluster.on("fork", (worker) => this.register(worker));
     cluster.on("message", (worker, message) => this.#onMessage(worker, message));
-    cluster.on("listening", (worker) => this.#withHandle(worker, this.#onSelfDeclared));
+    cluster.on("listening", (worker, { port }) =>
+      this.#withHandle(worker, (handle) => {
+        handle.ports.add(port);
+        this.#onSelfDeclared(handle);
+      }),
+    );
     cluster.on("disconnect", (worker) => this.#withHandle(worker, this.#onGone));
     cluster.on("exit", (worker, code, signal) => this.#onExit(worker, code, signal));
   }
