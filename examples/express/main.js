@@ -1,4 +1,5 @@
 // Express 5. Start it with: node examples/express/main.js
+// PORT and WORKERS come from the environment.
 // The primary listens, so there is no app.listen(): it would make a server of its own.
 import { createServer } from "node:http";
 import express from "express";

@@ -1,4 +1,5 @@
 // Fastify 5. Start it with: node examples/fastify/main.js
+// PORT and WORKERS come from the environment.
 // The primary listens, so there is app.ready() instead of app.listen().
 import Fastify from "fastify";
 import { Server } from "socket.io";

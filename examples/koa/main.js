@@ -1,4 +1,5 @@
 // Koa 3. Start it with: node examples/koa/main.js
+// PORT and WORKERS come from the environment.
 // The primary listens, so there is no app.listen(): it would make a server of its own.
 import { createServer } from "node:http";
 import Router from "@koa/router";

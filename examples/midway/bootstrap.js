@@ -1,4 +1,5 @@
 // Midway 3. Start it with: npx tsc -p examples/midway && node examples/midway/bootstrap.js
+// PORT and WORKERS come from the environment.
 // Midway's own bootstrap for sticky sessions; only the import of ClusterManager and
 // setupStickyMaster is another one.
 import { createServer } from "node:http";

@@ -1,4 +1,5 @@
 // NestJS 12. Start it with: npx tsc -p examples/nestjs && node examples/nestjs/dist/main.js
+// PORT and WORKERS come from the environment.
 // The primary listens, so there is app.init() instead of app.listen().
 import { Controller, Get, Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
