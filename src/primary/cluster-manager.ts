@@ -102,7 +102,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     try {
       await this.#startWorkers(this.#coordinator);
       if (this.#server !== undefined && this.#phase === "starting") {
-        await listen(this.#server, this.options);
+        await listen(this.#server, this.options, this.#handles());
       }
     } catch (error) {
       await this.stop();

@@ -43,6 +43,8 @@ export class WorkerHandle {
   vitals: WorkerVitals | undefined;
   /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
   isOurs = false;
+  /** Ports that it opened by itself. */
+  readonly ports = new Set<number>();
   /** Path of its peer gateway. */
   gateway: string | null = null;
   /** When it last got a new session / an application's request: grows with every pick. */

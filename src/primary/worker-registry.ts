@@ -47,7 +47,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     cluster.on("message", (worker, message, socket: Socket | undefined) =>
       this.#onMessage(worker, message, socket),
     );
-    cluster.on("listening", (worker) => this.#withHandle(worker, this.#onSelfDeclared));
+    cluster.on("listening", (worker, { port }) =>
+      this.#withHandle(worker, (handle) => {
+        handle.ports.add(port);
+        this.#onSelfDeclared(handle);
+      }),
+    );
     cluster.on("disconnect", (worker) => this.#withHandle(worker, this.#onGone));
     cluster.on("exit", (worker, code, signal) => this.#onExit(worker, code, signal));
   }

@@ -25,6 +25,17 @@ export interface EngineHost {
   engine?: EngineServer;
 }
 
+/**
+ * A Socket.IO server, of whichever copy: applications bring their own (Midway, NestJS), and the
+ * class of one copy does not match that of another.
+ */
+export interface SocketIoServer {
+  readonly engine: object;
+  path(): string;
+  adapter(...args: never[]): unknown;
+  of(...args: never[]): unknown;
+}
+
 /** A request that Engine.IO has prepared, or will: it keeps a `_query` that is there already. */
 type PreparedRequest = IncomingMessage & { _query?: Record<string, string> };
 

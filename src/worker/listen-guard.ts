@@ -8,10 +8,20 @@ import { SupervisorError } from "../errors.js";
  * @throws SupervisorError `ERR_SUPERVISOR_LISTENING`; from then on `server.listen()` throws it
  */
 export function refuseListening(server: HttpServer): void {
-  if (server.listening) throw listeningError();
+  refuseStartedListening(server);
   // listen() was called, and the primary has not answered yet.
   server.once("listening", failLate);
   server.listen = refuse;
+}
+
+/**
+ * Once the primary has answered anything that was sent after `listen()`, this sees whether there
+ * was one. `failLate` throws where nobody can catch it, and an application may go on after that.
+ *
+ * @throws SupervisorError `ERR_SUPERVISOR_LISTENING`
+ */
+export function refuseStartedListening(server: HttpServer): void {
+  if (server.listening) throw listeningError();
 }
 
 function failLate(): never {

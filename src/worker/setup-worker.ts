@@ -8,9 +8,10 @@ import {
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { compileTrust, readAddressesThrough } from "./client-address.js";
-import type { EngineHost } from "./engine.js";
+import type { EngineHost, SocketIoServer } from "./engine.js";
 import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
-import { refuseListening } from "./listen-guard.js";
+import { refuseListening, refuseStartedListening } from "./listen-guard.js";
+import { replaceMidwaySetUp } from "./midway.js";
 import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
 import { WorkerRuntime } from "./runtime.js";
 import { adapterScope } from "./server-names.js";
@@ -43,7 +44,7 @@ const setUps = new WeakMap<object, Promise<void>>();
  *   `ERR_SUPERVISOR_LISTENING`, `ERR_SUPERVISOR_NO_PRIMARY`, `ERR_SUPERVISOR_PM2_CLUSTER`
  */
 export async function setupWorker(
-  io: Server | EngineHost,
+  io: SocketIoServer | EngineHost,
   options: SetupWorkerOptions = {},
 ): Promise<void> {
   refusePm2Cluster();
@@ -58,7 +59,7 @@ export async function setupWorker(
 /** All that has to happen in the order of the calls happens before anything is awaited. */
 function startSetUp(
   channel: PrimaryChannel,
-  io: Server | EngineHost,
+  io: SocketIoServer | EngineHost,
   host: EngineHost,
   setUpOptions: SetupWorkerOptions,
 ): Promise<void> {
@@ -73,7 +74,7 @@ function startSetUp(
 }
 
 interface SetUp {
-  io: Server | EngineHost;
+  io: SocketIoServer | EngineHost;
   host: EngineHost;
   /** See server-names.ts. */
   name: string;
@@ -87,7 +88,7 @@ async function finishSetUp(
   { io, host, name, adapter, options }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
-  if ("adapter" in io) installAdapter(io, name, adapter);
+  if ("adapter" in io) installAdapter(io as Server, name, adapter);
 
   let gateway: string | null = null;
   if (welcome.routing === "upstream") {
@@ -100,10 +101,11 @@ async function finishSetUp(
   // Once the others have handled our adapters' greeting, their answers are here: the first
   // fetchSockets() already sees all of them.
   await channel.whois("");
+  refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }
 
-function checkHost(io: Server | EngineHost): EngineHost {
+function checkHost(io: SocketIoServer | EngineHost): EngineHost {
   const { httpServer, engine } = (io ?? {}) as Partial<EngineHost>;
   if (
     typeof httpServer?.emit !== "function" ||
@@ -138,3 +140,5 @@ function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["a
   scopeAdapters(io, adapterScope(name));
   io.adapter(IpcAdapter);
 }
+
+replaceMidwaySetUp((io) => setupWorker(io));

@@ -30,6 +30,8 @@ export class Spawned {
       this.stderr += text;
       this.child.emit("output");
     });
+    // Nothing more will come; whoever waits for it has to look.
+    this.child.on("close", () => this.child.emit("output"));
   }
 
   /** Waits until `pattern` was written to stdout. */
@@ -38,7 +40,7 @@ export class Spawned {
       const found = pattern.exec(this.stdout);
       if (found) return found;
       if (this.child.exitCode !== null) throw new Error(`It ended.\n${this.stdout}${this.stderr}`);
-      await Promise.race([once(this.child, "output"), once(this.child, "close")]);
+      await once(this.child, "output");
     }
   }
 
