@@ -18,4 +18,5 @@ export type { ReloadReport } from "./primary/reloads.js";
 export type { ClusterStatus, HangReport, ManagerPhase, WorkerStatus } from "./primary/status.js";
 export { setupStickyMaster } from "./primary/sticky-balancer.js";
 export type { WorkerVitals } from "./protocol.js";
+export type { EngineHost, EngineServer, SocketIoServer } from "./worker/engine.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

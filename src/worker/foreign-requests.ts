@@ -39,10 +39,16 @@ export class ForeignRequests {
    * @returns the engine's own handlers, which never forward
    */
   watch(engine: EngineServer, name: string): LocalHandlers {
+    const handleRequest = engine.handleRequest.bind(engine);
     const local: LocalHandlers = {
       name,
       engine,
-      handleRequest: engine.handleRequest.bind(engine),
+      handleRequest: (req, res) => {
+        // Engine.IO (6.6.11) takes the end of a compressed answer over HTTP/2 for a lost client: the
+        // request closes before the response has finished, and the session with it.
+        if (req.httpVersionMajor >= 2) delete req.headers["accept-encoding"];
+        handleRequest(req, res);
+      },
       handleUpgrade: engine.handleUpgrade.bind(engine),
     };
     engine.handleRequest = (req, res) => {

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { chromium, type Locator, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import type { Test } from "tap";
 
 export const CHROMIUM = "/usr/bin/chromium";
@@ -84,10 +84,26 @@ export type NewPage = () => Promise<Page>;
  * browser may share a connection, and with it the worker.
  */
 export async function startBrowser(t: Test): Promise<NewPage> {
+  const browser = await launch(t);
+  return watched(t, () => browser.newPage());
+}
+
+/** The pages are tabs of one browser, which takes any certificate. */
+export async function startTabs(t: Test): Promise<NewPage> {
+  const browser = await launch(t);
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  return watched(t, () => context.newPage());
+}
+
+async function launch(t: Test): Promise<Browser> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
   t.teardown(() => browser.close());
+  return browser;
+}
+
+function watched(t: Test, open: NewPage): NewPage {
   return async () => {
-    const page = await browser.newPage();
+    const page = await open();
     page.setDefaultTimeout(WAIT_MS);
     page.on("pageerror", (error) => t.fail(`a page threw: ${error.stack}`));
     return page;
