@@ -55,6 +55,36 @@ t.test(
 );
 
 t.test(
+  "the primary listens with any server, and has no certificate",
+  { skip: noOpenssl },
+  async (t) => {
+    const dir = t.testdir();
+    await makeServerCertificate(dir);
+    for (const kind of ["https", "http2", "tls", "net"]) {
+      const cluster = await startCluster(t, {
+        ...{ count: 2, sticky: kind === "net" ? { tls: true } : {} },
+        env: { TLS_DIR: dir, PRIMARY_KIND: kind },
+      });
+      const url = `https://127.0.0.1:${cluster.port}`;
+      for (const transports of ALL_TRANSPORTS) {
+        const socket = await connectClient(t, url, transports, { rejectUnauthorized: false });
+        if (transports === "upgrade") await upgraded(socket);
+        t.equal(await socket.timeout(5_000).emitWithAck("echo", kind), kind);
+      }
+    }
+    const manager = await startCluster(t, {
+      ...{ count: 2, env: { TLS_DIR: dir }, options: { port: 0, host: "127.0.0.1", tls: true } },
+    });
+    const { address } = await manager.status();
+    const socket = await connectClient(t, `https://127.0.0.1:${address?.port}`, "upgrade", {
+      rejectUnauthorized: false,
+    });
+    await upgraded(socket);
+    t.equal(await socket.timeout(5_000).emitWithAck("echo", "port"), "port");
+  },
+);
+
+t.test(
   "R1: encrypted connections that carry many sessions: each request is its owner's",
   { skip: noOpenssl },
   async (t) => {
