@@ -25,7 +25,9 @@ export type ToWorker =
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
   | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
-  | { type: "supervisor:stop"; timeout: number };
+  | { type: "supervisor:stop"; timeout: number }
+  /** Open your inspector, and say where. */
+  | { type: "supervisor:inspect" };
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -36,6 +38,12 @@ export type ToPrimary =
   | { type: "supervisor:whois"; id: number; sid: string }
   /** Where should a session open whose handshake came on a connection that was in use? */
   | { type: "supervisor:place"; id: number }
+  /**
+   * Where its inspector listens; `null`: it is closed. `usr1Handlers`: how many handlers
+   * of SIGUSR1 the application has; with any, the signal does not open it. Sent on a change, and
+   * as the answer to `inspect`.
+   */
+  | { type: "supervisor:inspector"; url: string | null; usr1Handlers: number }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -95,6 +103,8 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     typeof m.rss === "number",
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
   "supervisor:place": (m) => typeof m.id === "number",
+  "supervisor:inspector": (m) =>
+    (m.url === null || typeof m.url === "string") && typeof m.usr1Handlers === "number",
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
@@ -111,6 +121,7 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",
+  "supervisor:inspect": () => true,
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

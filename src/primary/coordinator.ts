@@ -84,6 +84,7 @@ export class Coordinator {
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
+      case "supervisor:inspector":
         break; // the registry's business
     }
   }

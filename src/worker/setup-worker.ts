@@ -7,6 +7,7 @@ import { adoptConnection, startRequestTimeouts } from "./adopt-connection.js";
 import type { EngineHost, EngineServer } from "./engine.js";
 import { ForeignRequests } from "./foreign-requests.js";
 import { startHeartbeat } from "./heartbeat.js";
+import { watchInspector } from "./inspector.js";
 import { IpcAdapter } from "./ipc-adapter.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import { PeerGateway } from "./peer-gateway.js";
@@ -74,6 +75,7 @@ class WorkerRuntime {
   start(gateway: string | null, stuckAfter: number | undefined): void {
     if (!this.#started) {
       startHeartbeat(this.#channel);
+      watchInspector(this.#channel);
       if (stuckAfter !== undefined) startWatchdog(gateway, stuckAfter);
     }
     this.#started = true;
