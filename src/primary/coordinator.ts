@@ -29,7 +29,7 @@ export class Coordinator {
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
-    this.#directory = new OwnerDirectory(this.sessions, () => this.#members());
+    this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
     registry.on("message", (handle, message) => this.#onMessage(handle, message));
     registry.on("gone", (handle) => this.#onGone(handle));
@@ -46,6 +46,15 @@ export class Coordinator {
   *#members(): Iterable<WorkerHandle> {
     for (const handle of this.registry.all)
       if (handle.isOurs && handle.state !== "dead") yield handle;
+  }
+
+  /**
+   * Members, without those that stand still under a debugger: that may take hours, and every
+   * question about an unknown sid would wait for them.
+   */
+  *#answering(): Iterable<WorkerHandle> {
+    for (const handle of this.#members())
+      if (handle.state !== "hung" || !handle.isInspected) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary): void {

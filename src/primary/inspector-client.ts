@@ -53,7 +53,9 @@ export function closeInspector(url: string): Promise<void> {
         resolve();
       });
       socket.on("error", () => {}); // its close follows
-      socket.resume().write(textFrame(CLOSE));
+      // Its goodbye: it waits for ours.
+      socket.once("data", () => socket.destroy());
+      socket.write(textFrame(CLOSE));
     });
     req.once("response", (res) => {
       res.resume(); // another server has the port by now

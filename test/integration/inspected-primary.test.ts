@@ -19,7 +19,7 @@ async function inspectors(cluster: TestCluster): Promise<Map<number, URL>> {
   }
 }
 
-/** A program that holds a port, and a port below it that is free. */
+/** A port that another program has. */
 async function takenPort(t: import("tap").Test): Promise<number> {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
