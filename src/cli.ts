@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CliError } from "./cli/client.js";
-import { reload, scale, status, stop, type Target } from "./cli/commands.js";
+import { inspect, reload, scale, status, stop, type Target } from "./cli/commands.js";
 import { controlPath, defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
 
@@ -19,6 +19,8 @@ Commands:
   status        show the workers
   reload        replace all workers by new ones, without losing a client
   scale <n>     change the number of workers
+  inspect <worker>
+                open the inspector of a worker, for a debugger
   stop          stop the cluster in order
 
 "socket-supervisor <command> --help" tells more.
@@ -42,6 +44,18 @@ ${WHICH}`,
 Changes the number of workers to <n> (1 to 1,024). Workers that are too many
 move their sessions and end.
 ${WHICH}`,
+  inspect: `Usage: socket-supervisor inspect <worker> [--close]
+
+Opens the inspector of one worker on a free port of 127.0.0.1 and shows its URL,
+for Chrome's DevTools or "node inspect". <worker> is a pid, or a number (#), as
+in status. It opens even if the worker's event loop is blocked. A worker that
+does not use this package's setupWorker() gets SIGUSR1, as Node wants it.
+
+While the inspector is open the worker is not killed for being silent: at a
+breakpoint it is. Anybody on this machine can run code in it.
+
+  --close           close it again, with all its debuggers
+${WHICH}`,
   stop: `Usage: socket-supervisor stop
 
 Closes all sessions, lets requests finish, ends the workers and the primary, and
@@ -59,6 +73,7 @@ function parse(args: string[]) {
       options: {
         help: { type: "boolean", short: "h", default: false },
         json: { type: "boolean", default: false },
+        close: { type: "boolean", default: false },
         watch: { type: "boolean", default: false },
         name: { type: "string" },
         socket: { type: "string" },
@@ -90,6 +105,10 @@ async function main(args: string[]): Promise<void> {
     await scale(target, countOf(rest));
     return;
   }
+  if (command === "inspect") {
+    await inspect(target, workerOf(rest), values);
+    return;
+  }
   if (rest.length > 0) throw new CliError(`"${rest.join(" ")}" means nothing after ${command}.`);
   if (command === "status") await status(target, values);
   else if (command === "reload") await reload(target);
@@ -99,6 +118,14 @@ async function main(args: string[]): Promise<void> {
 function countOf([text = "", ...more]: string[]): number {
   if (/^\d+$/.test(text) && more.length === 0) return Number(text);
   throw new CliError(`scale needs one whole number, as in: socket-supervisor scale 4`);
+}
+
+function workerOf([text = "", ...more]: string[]): string {
+  if (/^\d+$/.test(text) && more.length === 0) return text;
+  throw new CliError(
+    "inspect needs one worker, its pid or its number in the table of status, as in: " +
+      "socket-supervisor inspect 1",
+  );
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -31,7 +31,9 @@ export type ToWorker =
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
   | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
-  | { type: "supervisor:stop"; timeout: number };
+  | { type: "supervisor:stop"; timeout: number }
+  /** Open your inspector, and say where. */
+  | { type: "supervisor:inspect" };
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -50,6 +52,12 @@ export type ToPrimary =
    * that are upgraded carry one session from then on, and need not pass through a worker.
    */
   | { type: "supervisor:return"; data: Uint8Array; listener: Listener }
+  /**
+   * Where its inspector listens; `null`: it is closed. `usr1Handlers`: how many handlers
+   * of SIGUSR1 the application has; with any, the signal does not open it. Sent on a change, and
+   * as the answer to `inspect`.
+   */
+  | { type: "supervisor:inspector"; url: string | null; usr1Handlers: number }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -137,6 +145,8 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:place": (m) =>
     typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
   "supervisor:return": (m) => m.data instanceof Uint8Array && isListener(m.listener),
+  "supervisor:inspector": (m) =>
+    (m.url === null || typeof m.url === "string") && typeof m.usr1Handlers === "number",
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
@@ -154,6 +164,7 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",
+  "supervisor:inspect": () => true,
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

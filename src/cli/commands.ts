@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import type { Inspection } from "../primary/inspections.js";
 import type { ReloadReport } from "../primary/reloads.js";
 import type { ClusterStatus } from "../primary/status.js";
 import { CliError, callJson, callLines } from "./client.js";
@@ -50,6 +51,27 @@ export async function reload({ name, path, print }: Target): Promise<void> {
 export async function scale({ name, path, print }: Target, count: number): Promise<void> {
   await callJson(path, "POST", "/scale", { count });
   print(`${name}: ${count} workers\n`);
+}
+
+export async function inspect(
+  { name, path, print }: Target,
+  worker: string,
+  { close }: { close: boolean },
+): Promise<void> {
+  const body = { worker, close };
+  const { pid, number, url } = await callJson<Inspection>(path, "POST", "/inspect", body);
+  const which = `${name}: the inspector of worker ${number} (pid ${pid})`;
+  print(url === null ? `${which} is closed\n` : `${which} is open at\n${url}\n\n${howTo(url)}`);
+}
+
+function howTo(url: string): string {
+  const { host } = new URL(url);
+  return `Chrome:    chrome://inspect, "Configure...", add ${host}; then "inspect"
+Terminal:  node inspect ${host}
+
+While it is open, this worker is not killed for being silent, and anybody on
+this machine can run code in it. Close it with: inspect <worker> --close
+`;
 }
 
 export async function stop({ name, path, print }: Target): Promise<void> {

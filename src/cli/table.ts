@@ -29,7 +29,10 @@ export function statusTable(name: string, status: ClusterStatus): string {
   const lines = rows.map((cells) =>
     cells.map((cell, n) => cell.padStart(COLUMNS[n]?.width ?? 0)).join(" "),
   );
-  return [head, ...lines, ""].join("\n");
+  const inspected = status.workers
+    .filter(({ inspector }) => inspector)
+    .map(({ pid, inspector }) => `${pid} is inspected: ${inspector}`);
+  return [head, ...lines, ...inspected, ""].join("\n");
 }
 
 /** Two units at the most: 42 s, 3 m 5 s, 2 h 10 m, 12 d 4 h. */

@@ -9,7 +9,8 @@
  *
  * Invariants: at most one successor at a time, started only when every slot has a ready worker and
  * nobody is leaving (S8: at most one process above the count); the old worker leaves only when its
- * successor is ready (S1: never fewer ready workers than slots).
+ * successor is ready (S1: never fewer ready workers than slots). Only a worker that stands still
+ * under a debugger counts as serving though it does not: it is nobody's fault, and may take hours.
  */
 
 export interface WorkerFacts {
@@ -17,6 +18,8 @@ export interface WorkerFacts {
   generation: number;
   /** It has to be replaced whatever its generation. */
   recycle: boolean;
+  /** Somebody may look at it with a debugger, and have stopped it. */
+  isInspected: boolean;
   /**
    * ms, monotonic; what must have happened by then depends on the state: readiness (starting), a
    * heartbeat (ready, hung), the end of all sessions (draining), the end of the process (stopping, dead).
@@ -101,11 +104,13 @@ export function isSettled<W extends WorkerFacts>(facts: Facts<W>): boolean {
   );
 }
 
-/** Has a ready worker, and nobody is to take its place. */
+/** Has a ready worker, or one that a debugger may have stopped, and nobody is to take its place. */
 function isServing<W extends WorkerFacts>(
   slot: SlotFacts<W>,
 ): slot is SlotFacts<W> & { worker: W } {
-  return slot.successor === undefined && slot.worker?.state === "ready";
+  const { worker, successor } = slot;
+  if (worker === undefined || successor !== undefined) return false;
+  return worker.state === "ready" || (worker.state === "hung" && worker.isInspected);
 }
 
 /** Is empty, and stays so. */

@@ -97,7 +97,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     if (this.options.sticky) this.#coordinator.registry.requiresAdoption = true;
     if (this.options.port !== undefined) this.#server = this.#createServer();
     this.#phase = "starting";
-    this.#operations = new Operations(this, this.options, () => this.#killAll());
+    this.#operations = new Operations(this, this.options, () => this.#handles());
     this.#leavePm2 = joinPm2(this);
     try {
       await this.#startWorkers(this.#coordinator);
@@ -283,10 +283,6 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
         this.options.logger.error("[socket-supervisor] an onStop listener failed:", error);
       }
     }
-  }
-
-  #killAll(): void {
-    for (const handle of this.#handles()) handle.signal("SIGKILL");
   }
 }
 

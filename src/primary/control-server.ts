@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { controlDir, controlPath } from "../control-path.js";
 import { SupervisorError } from "../errors.js";
 import type { Logger } from "../option-checks.js";
+import type { Inspection } from "./inspections.js";
 import type { ReloadReport } from "./reloads.js";
 import type { ClusterStatus } from "./status.js";
 
@@ -13,6 +14,9 @@ export interface Controlled {
   status(): ClusterStatus;
   reload(): Promise<ReloadReport>;
   scale(count: number): Promise<void>;
+  /** `worker`: whatever was sent; a pid or a number of a worker is right. */
+  inspect(worker: unknown): Promise<Inspection>;
+  closeInspector(worker: unknown): Promise<Inspection>;
   /** Stops in order and ends the primary. */
   shutDown(): void;
   /** Calls `tell` with each step of a reload until the returned function is called. */
@@ -32,6 +36,8 @@ const GRACE = 5_000;
  * | `GET /health` | 200 when every worker is ready, else 503 |
  * | `POST /reload` | lines of JSON: progress, then `{ "report" }` or `{ "error" }` |
  * | `POST /scale` with `{ "count" }` | `{}` when it is done |
+ * | `POST /inspect` with `{ "worker" }` | `{ "pid", "number", "url" }` of its inspector |
+ * | the same with `"close": true` | the same; `url` is `null` |
  * | `POST /stop` | `{}`; the primary ends afterwards |
  */
 export class ControlServer {
@@ -107,6 +113,9 @@ export class ControlServer {
         await scale(((await readJson(req)) as { count: number }).count);
         answer(res, 200, {});
         break;
+      case "POST /inspect":
+        answer(res, 200, await this.#inspect(await readJson(req)));
+        break;
       case "POST /stop":
         answer(res, 200, {});
         shutDown();
@@ -114,6 +123,12 @@ export class ControlServer {
       default:
         answer(res, 404, { error: { message: `There is no ${req.method} ${req.url}.` } });
     }
+  }
+
+  #inspect(body: unknown): Promise<Inspection> {
+    const { worker, close } = body as { worker?: unknown; close?: unknown };
+    const { inspect, closeInspector } = this.#controlled;
+    return close === true ? closeInspector(worker) : inspect(worker);
   }
 
   async #reload(res: ServerResponse): Promise<void> {

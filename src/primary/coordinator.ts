@@ -40,7 +40,7 @@ export class Coordinator {
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
-    this.#directory = new OwnerDirectory(this.sessions, () => this.#members());
+    this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
@@ -65,6 +65,15 @@ export class Coordinator {
   *#members(): Iterable<WorkerHandle> {
     for (const handle of this.registry.all)
       if (handle.isOurs && handle.state !== "dead") yield handle;
+  }
+
+  /**
+   * Members, without those that stand still under a debugger: that may take hours, and every
+   * question about an unknown sid would wait for them.
+   */
+  *#answering(): Iterable<WorkerHandle> {
+    for (const handle of this.#members())
+      if (handle.state !== "hung" || !handle.isInspected) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
@@ -100,6 +109,7 @@ export class Coordinator {
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
+      case "supervisor:inspector":
         break; // the registry's business
     }
   }

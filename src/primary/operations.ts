@@ -1,9 +1,11 @@
 import { defaultName } from "../control-path.js";
 import type { ResolvedManagerOptions } from "../options.js";
 import { ControlServer } from "./control-server.js";
+import { Inspections } from "./inspections.js";
 import type { ReloadReport } from "./reloads.js";
 import { bindSignals } from "./signals.js";
 import type { ClusterStatus } from "./status.js";
+import type { WorkerHandle } from "./worker-handle.js";
 
 /** A manager, as far as it is operated from outside. */
 interface Operated {
@@ -19,16 +21,24 @@ interface Operated {
 export class Operations {
   readonly #manager: Operated;
   readonly #options: ResolvedManagerOptions;
+  readonly #inspections: Inspections;
   readonly #unbindSignals: () => void;
   #control: ControlServer | undefined;
 
-  /** @param kill ends all workers, now */
-  constructor(manager: Operated, options: ResolvedManagerOptions, kill: () => void) {
+  /** @param workers in the order of `status()` */
+  constructor(
+    manager: Operated,
+    options: ResolvedManagerOptions,
+    workers: () => readonly WorkerHandle[],
+  ) {
     this.#manager = manager;
     this.#options = options;
+    this.#inspections = new Inspections(workers);
     this.#unbindSignals = bindSignals(options.logger, {
       stop: () => manager.stop(),
-      kill,
+      kill: () => {
+        for (const worker of workers()) worker.signal("SIGKILL");
+      },
       reload: () => manager.reload(),
       scaleBy: async (step) => manager.scale(manager.status().count + step),
     });
@@ -44,6 +54,8 @@ export class Operations {
         status: () => manager.status(),
         reload: () => manager.reload(),
         scale: (count) => manager.scale(count),
+        inspect: (worker) => this.#inspections.open(worker),
+        closeInspector: (worker) => this.#inspections.close(worker),
         // As a signal does it: with its log line, its exit code, and a second one that does not wait.
         shutDown: () => process.kill(process.pid, "SIGTERM"),
         followReload: (tell) => {

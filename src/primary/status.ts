@@ -18,6 +18,8 @@ export interface WorkerStatus {
   uptime: number;
   /** How it was at its last heartbeat; `null` before the first. */
   vitals: WorkerVitals | null;
+  /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
+  inspector: string | null;
 }
 
 export interface ClusterStatus {
@@ -60,6 +62,7 @@ export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStat
     restarts: handle.restarts,
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
+    inspector: handle.inspector.url,
   };
 }
 

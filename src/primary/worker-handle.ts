@@ -47,6 +47,10 @@ export class WorkerHandle {
   readonly ports = new Set<number>();
   /** Path of its peer gateway. */
   gateway: string | null = null;
+  /** Where its inspector listens, and how many handlers of SIGUSR1 its application has. */
+  inspector: { url: string | null; usr1Handlers: number } = { url: null, usr1Handlers: 0 };
+  /** Its inspector is being opened. */
+  isOpeningInspector = false;
   /** When it last got a new session / an application's request: grows with every pick. */
   lastPicked = { session: 0, request: 0 };
   #stderr = "";
@@ -62,6 +66,11 @@ export class WorkerHandle {
 
   get pid(): number | undefined {
     return this.worker.process.pid;
+  }
+
+  /** A debugger may have stopped it: its silence does not say that it hangs. */
+  get isInspected(): boolean {
+    return this.isOpeningInspector || this.inspector.url !== null;
   }
 
   /** Never throws: a worker that cannot be reached is ending, and its exit is told apart. */

@@ -174,7 +174,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     if (action.type === "overdue") {
       const { worker } = action;
       const silentFor = this.#system.now() - (worker.lastHeartbeat ?? 0);
-      if (worker.state === "hung") this.emit("hang", worker, { silentFor });
+      if (worker.state === "hung" && !worker.isInspected) this.emit("hang", worker, { silentFor });
       this.#steps.overdue(worker);
       return;
     }

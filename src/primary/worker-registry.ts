@@ -123,6 +123,10 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
       handle.gateway = message.gateway;
       if (handle.state === "starting") this.setState(handle, "ready");
     }
+    if (message.type === "supervisor:inspector") {
+      const { url, usr1Handlers } = message;
+      handle.inspector = { url, usr1Handlers };
+    }
     this.emit("message", handle, message, socket);
   }
 

@@ -32,7 +32,10 @@ export class WorkerSteps {
 
   /** What its state allowed it has taken too long. */
   overdue(worker: WorkerHandle): void {
-    if (worker.state === "ready") {
+    if (worker.isInspected && (worker.state === "ready" || worker.state === "hung")) {
+      // A breakpoint stops the event loop too. The time begins anew, for when the inspector closes.
+      this.#setState(worker, "hung", this.#options.hangTimeout);
+    } else if (worker.state === "ready") {
       this.#setState(worker, "hung", this.#options.hangTimeout - HEARTBEAT_TIMEOUT);
     } else if (worker.state === "draining") {
       this.#stop(worker);

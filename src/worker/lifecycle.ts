@@ -1,6 +1,7 @@
 import { drainPace } from "../policy/drain.js";
 import type { ClientConnections } from "./client-connections.js";
 import type { EngineServer } from "./engine.js";
+import { closeInspector } from "./inspector.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 
 /** How long clients may take to answer the close of their WebSocket (ms). */
@@ -94,6 +95,7 @@ export class WorkerLifecycle {
   #end(): void {
     if (this.#phase === "ending") return;
     this.#phase = "ending";
+    closeInspector();
     process.off("SIGTERM", this.#onSignal);
     if (process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
     else process.exit(0);

@@ -6,6 +6,7 @@ import { Dispatch } from "./dispatch.js";
 import type { CheckedHost } from "./engine.js";
 import { ForeignRequests } from "./foreign-requests.js";
 import { startHeartbeat } from "./heartbeat.js";
+import { watchInspector } from "./inspector.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import { PeerGateway } from "./peer-gateway.js";
 import type { PrimaryChannel } from "./primary-channel.js";
@@ -75,6 +76,7 @@ export class WorkerRuntime {
   start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
     if (!this.#started) {
       startHeartbeat(this.#channel);
+      watchInspector(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
     }
     this.#started = true;

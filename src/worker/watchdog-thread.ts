@@ -52,10 +52,31 @@ function endOrphan(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** Stops the main thread for a moment, as a debugger does, and writes its stack to stderr. */
+/** URL of the main thread's own inspector, if it is open. */
+const INSPECTOR_URL = `globalThis.process?.getBuiltinModule("node:inspector").url()`;
+
+/**
+ * Stops the main thread for a moment, as a debugger does, and writes its stack to stderr.
+ *
+ * Not when there may be a debugger: who looks at a breakpoint knows where it stands, and ours
+ * would let it go on.
+ */
 function tellWhereItIsStuck(silentFor: number): void {
   const session = new Session();
   session.connectToMainThread();
+  session.post("Runtime.evaluate", { expression: INSPECTOR_URL }, (_, answer) => {
+    if (typeof answer?.result.value !== "string") {
+      stopAndTell(session, silentFor);
+      return;
+    }
+    session.disconnect();
+    // It is looked at again after the same time.
+    lastChange = performance.now();
+    hasTold = false;
+  });
+}
+
+function stopAndTell(session: Session, silentFor: number): void {
   // A frame names its script by id only; all scripts are told when the debugger is enabled.
   const urls = new Map<string, string>();
   session.on("Debugger.scriptParsed", ({ params }) => urls.set(params.scriptId, params.url));

@@ -14,6 +14,9 @@ export interface WatchdogData {
 /** ms between two beats. */
 const INTERVAL = 250;
 
+/** How long the process goes without a thread that has failed (ms). */
+const RESTART_PAUSE = 10_000;
+
 /**
  * Starts a thread that does what a blocked event loop cannot: end this process when the primary
  * is gone (S6), and tell where the JavaScript is stuck (S4).
@@ -22,14 +25,22 @@ export function startWatchdog(gateway: string | null, stuckAfter: number): void 
   const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const counter = new Int32Array(beats);
   setInterval(() => Atomics.add(counter, 0, 1), INTERVAL).unref();
-  const workerData: WatchdogData = { parent: process.ppid, gateway, stuckAfter, beats };
+  startThread({ parent: process.ppid, gateway, stuckAfter, beats });
+}
+
+function startThread(workerData: WatchdogData): void {
   const thread = new Worker(new URL("./watchdog-thread.js", import.meta.url), {
     workerData,
     // Without the application's loaders and preloads: it is a small file of ours.
     execArgv: [],
     name: "socket-supervisor watchdog",
-    resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 },
+    // Young objects are most of what it makes, so this keeps it small. The old ones need room: Node
+    // alone takes 5 to 8 MB, and a debugger is told of every script, with its source map.
+    resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 2 },
   });
   thread.unref();
-  thread.on("error", (error) => process.emitWarning(error));
+  thread.on("error", (error) => {
+    process.emitWarning(error);
+    setTimeout(() => startThread(workerData), RESTART_PAUSE).unref();
+  });
 }

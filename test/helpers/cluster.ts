@@ -10,8 +10,10 @@ export interface ClusterSetup {
   count?: number;
   options?: Omit<ClusterManagerOptions, "exec" | "count"> & { sticky?: boolean };
   sticky?: StickyOptions;
-  /** Environment of the workers. */
+  /** Environment of primary and workers. */
   env?: Record<string, string>;
+  /** Node's flags for the primary. */
+  execArgv?: string[];
 }
 
 /** What the fixture says about itself. */
@@ -48,11 +50,12 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
     options = {},
     sticky = {},
     env = {},
+    execArgv = [],
   }: ClusterSetup) {
     super();
     this.child = fork(fixture("primary.js"), {
       // Without the flags of the test runner: the package has to work in plain Node.
-      execArgv: [],
+      execArgv,
       // A group of its own, so that nothing survives the test.
       detached: true,
       silent: true,

@@ -13,6 +13,7 @@ export interface FakeWorker {
   state: WorkerState;
   wasReady: boolean;
   recycle: boolean;
+  isInspected: boolean;
   recycleNotBefore: number;
   deadline: number;
   isOurs: boolean;
@@ -124,6 +125,7 @@ export class PoolModel {
       state: "starting",
       wasReady: false,
       recycle: false,
+      isInspected: false,
       recycleNotBefore: 0,
       deadline: Number.POSITIVE_INFINITY,
       isOurs: false,

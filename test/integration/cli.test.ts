@@ -1,28 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { existsSync, statSync, utimesSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import t, { type Test } from "tap";
+import t from "tap";
 import { controlPath } from "../../src/control-path.js";
 import type { ClusterStatus } from "../../src/index.js";
+import { cli, named, newName } from "../helpers/cli.js";
 import { connectClient } from "../helpers/clients.js";
-import { type ClusterSetup, startCluster } from "../helpers/cluster.js";
+import { startCluster } from "../helpers/cluster.js";
 import { ROOT, start } from "../helpers/spawned.js";
-
-const newName = () => `cli-test-${randomBytes(4).toString("hex")}`;
-
-/** Runs the CLI to its end. */
-async function cli(t: Test, ...args: string[]) {
-  const running = start(t, process.execPath, [join(ROOT, "dist/cli.js"), ...args]);
-  const { code } = await running.exit();
-  return { code, stdout: running.stdout, stderr: running.stderr };
-}
-
-async function named(t: Test, setup: ClusterSetup = {}) {
-  const name = newName();
-  const cluster = await startCluster(t, { ...setup, options: { name, ...setup.options } });
-  return { name, cluster };
-}
 
 t.test("status: a table of 80 columns, or JSON", async (t) => {
   const { name, cluster } = await named(t);
@@ -128,6 +113,9 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
     [["status", "--jsn"], /Unknown option '--jsn'.*Try: socket-supervisor --help/s],
     [["scale"], /^scale needs one whole number/],
     [["scale", "many"], /^scale needs one whole number/],
+    [["inspect"], /^inspect needs one worker, its pid or its number/],
+    [["inspect", "1", "2"], /^inspect needs one worker/],
+    [["inspect", "one"], /^inspect needs one worker/],
     [["reload", "now"], /^"now" means nothing after reload/],
   ] as const) {
     const { code, stderr, stdout } = await cli(t, ...args);
@@ -141,7 +129,7 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
 t.test("every command has its --help", async (t) => {
   const main = await cli(t, "--help");
   t.equal(main.code, 0);
-  for (const command of ["status", "reload", "scale", "stop"]) {
+  for (const command of ["status", "reload", "scale", "inspect", "stop"]) {
     t.match(main.stdout, new RegExp(`^  ${command} `, "m"));
     const { code, stdout } = await cli(t, command, "--help");
     t.equal(code, 0);

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import t from "tap";
-import { clientPerWorker, connectClient, startClient } from "../helpers/clients.js";
+import { clientPerWorker, connectClient, runIn, startClient } from "../helpers/clients.js";
 import { isAlive, startCluster } from "../helpers/cluster.js";
 
 const BLOCK = `
@@ -47,6 +47,25 @@ t.test(
     t.match(cluster.output, new RegExp(`worker ${victimPid} has been silent`));
   },
 );
+
+t.test("S4 it says where in a large application with inline source maps, too", async (t) => {
+  const cluster = await startCluster(t, { count: 1, options: { hangTimeout: 5_000 } });
+  const socket = await connectClient(t, cluster.port, "websocket");
+  // As a loader of TypeScript makes them; the watchdog is told about all of them at once.
+  await runIn(
+    socket,
+    `const { runInThisContext } = process.getBuiltinModule("node:vm");
+     const map = "data:application/json;base64," + "A".repeat(100_000);
+     for (let n = 0; n < 300; n++) {
+       runInThisContext("(() => " + n + ")\\n//# sourceMappingURL=" + map + n, "/app/" + n + ".ts");
+     }`,
+  );
+  const hang = once(cluster, "worker:hang");
+  socket.emit("run", { code: BLOCK }, () => {});
+  const [said] = await hang;
+  t.match((said.exit as { stderr: string }).stderr, /, in\n\s+at reticulateSplines/);
+  t.notMatch(cluster.output, "ERR_WORKER");
+});
 
 t.test("S4 a worker that was only slow is used again", async (t) => {
   const cluster = await startCluster(t, { count: 1 });

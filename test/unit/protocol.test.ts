@@ -40,6 +40,7 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
+  { type: "supervisor:inspect" },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -54,6 +55,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:place", id: 4, address: "10.0.0.1" },
   { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
   { type: "supervisor:return", data: bytes, listener },
+  { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 },
+  { type: "supervisor:inspector", url: null, usr1Handlers: 1 },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

@@ -13,6 +13,7 @@ const worker = (state: WorkerFacts["state"], more: Partial<WorkerFacts> = {}): W
   state,
   generation: 0,
   recycle: false,
+  isInspected: false,
   deadline: NEVER,
   ...more,
 });
@@ -103,4 +104,18 @@ t.test("settled: all ready, new enough, nobody coming or going", async (t) => {
   t.notOk(isSettled(facts([ready], { generation: 1, leaving: [worker("draining")] })));
   t.notOk(isSettled(facts([slot({ ...ready, successor: worker("starting") })])));
   t.notOk(isSettled(facts([slot({ worker: worker("hung") })])));
+});
+
+t.test("a worker that a debugger may have stopped does not keep a reload waiting", async (t) => {
+  const stopped = slot({ worker: worker("hung", { isInspected: true }) });
+  const other = slot({ worker: worker("ready") });
+  t.same(types(facts([stopped, other], { generation: 1 })), ["surge"]);
+  t.equal(isSettled(facts([stopped, other])), true);
+  const hung = slot({ worker: worker("hung") });
+  t.same(
+    types(facts([hung, other], { generation: 1 })),
+    [],
+    "one that hangs does: it is ended soon",
+  );
+  t.equal(isSettled(facts([hung, other])), false);
 });

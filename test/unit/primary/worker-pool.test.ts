@@ -72,6 +72,54 @@ t.test("S4 silence makes a worker hung, more of it ends it, a heartbeat clears i
   t.same(slow.told, []);
 });
 
+t.test("S4 a worker under a debugger is silent without being ended, for as long", async (t) => {
+  const m = running({ hangTimeout: 5_000 });
+  const [paused, other] = m.processes;
+  if (!paused || !other) throw new Error("no workers");
+  const hangs: unknown[] = [];
+  m.pool.on("hang", (worker) => hangs.push(worker.pid));
+  paused.isInspected = true;
+  m.advance(2_100, (worker) => worker === paused);
+  t.equal(paused.state, "hung", "but it gets nobody");
+  m.advance(3_600_000, (worker) => worker === paused);
+  t.same([paused.state, paused.told, hangs], ["hung", [], []]);
+  m.heartbeat(paused);
+  t.equal(paused.state, "ready");
+
+  m.advance(2_100, (worker) => worker === paused);
+  paused.isInspected = false;
+  m.advance(5_100, (worker) => worker === paused);
+  t.same([paused.told, hangs], [["SIGKILL"], [paused.pid]], "the inspector was closed");
+  m.advance(5_100, (worker) => worker === other);
+  t.same(other.told, ["SIGKILL"], "others are no exception");
+});
+
+t.test("a reload replaces a worker that stands still under a debugger", async (t) => {
+  const m = running({ hangTimeout: 5_000, drainTimeout: 3_000, stopTimeout: 2_000 });
+  const [paused] = m.processes;
+  if (!paused) throw new Error("no worker");
+  paused.isInspected = true;
+  const advance = (ms: number) => m.advance(ms, (worker) => worker === paused);
+  advance(2_100);
+  m.pool.raiseGeneration();
+  for (let n = 0; n < 10; n++) {
+    for (const worker of m.processes) m.becomeReady(worker);
+    for (const worker of m.processes) if (worker !== paused && worker.told[0]) m.exit(worker);
+    advance(1_000);
+  }
+  t.same(paused.told, ["supervisor:drain", "supervisor:stop", "SIGKILL"]);
+  m.exit(paused);
+  for (let n = 0; n < 5; n++) {
+    for (const worker of m.processes) m.becomeReady(worker);
+    for (const worker of m.processes) if (worker.told[0]) m.exit(worker);
+    advance(1_000);
+  }
+  t.same(
+    m.processes.map(({ generation }) => generation),
+    [1, 1, 1],
+  );
+});
+
 t.test("S2 an overdue drain is stopped, an overdue stop is killed", async (t) => {
   const m = running({ drainTimeout: 3_000, stopTimeout: 2_000 });
   const [old] = m.processes;
@@ -127,7 +175,9 @@ for (let seed = 1; seed <= 60; seed++) {
           break;
         case 5:
           if (some && random.chance(0.2)) {
+            some.isInspected = random.chance(0.5);
             m.advance(random.between(1_000, 4_500), (worker) => worker === some);
+            some.isInspected = false;
             calm = false;
           }
           break;
