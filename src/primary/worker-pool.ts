@@ -236,7 +236,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
     if (message.type !== "supervisor:heartbeat" || !this.#isMine(handle)) return;
     handle.lastHeartbeat = this.#system.now();
-    handle.vitals = message;
+    const { type: _, ...vitals } = message;
+    handle.vitals = vitals;
     const { maxMemory } = this.#options;
     const wasHung = handle.state === "hung";
     if (wasHung) this.#registry.setState(handle, "ready");
