@@ -37,7 +37,12 @@ export class RequestForwarding {
     this.#local = local;
     this.#req = req;
     this.#res = res;
-    res.once("close", () => this.#upstream?.destroy());
+    res.once("close", () => {
+      this.#upstream?.destroy();
+      // Answered before the body was complete (413, say): the rest of it is read and dropped, as
+      // Node does with a body that nobody reads, or the connection would not get any further.
+      req.resume();
+    });
   }
 
   get canReplay(): boolean {
@@ -87,6 +92,7 @@ export class RequestForwarding {
   #readBody(): void {
     this.#req.on("data", (chunk: Buffer) => {
       this.#keep(chunk);
+      if (this.#upstream?.destroyed) return;
       if (this.#upstream?.write(chunk) === false) this.#req.pause();
     });
     this.#req.on("end", () => {
