@@ -4,6 +4,8 @@ import { connect, type Socket } from "node:net";
 export interface RawResponse {
   status: number;
   headers: Record<string, string>;
+  /** The same as they came, "name: value" each: a header that is there twice shows. */
+  headerLines: string[];
   body: string;
 }
 
@@ -101,7 +103,7 @@ function parseResponse(received: Buffer, hasBody: boolean, ended: boolean) {
   );
   const start = headEnd + 4;
   const done = (body: Buffer | string, used: number) => ({
-    value: { status, headers, body: body.toString() },
+    value: { status, headers, headerLines: lines, body: body.toString() },
     used,
   });
   if (!hasBody || status === 101 || status === 204 || status === 304) return done("", start);

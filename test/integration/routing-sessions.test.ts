@@ -8,12 +8,17 @@ import {
   get,
   handshake,
   head,
-  openSession,
   post,
   RawConnection,
   sessionTarget,
   sidIn,
 } from "../helpers/raw.js";
+import {
+  maskedTextFrame,
+  sessionsOnEveryWorker,
+  textFrame,
+  upgradeHead,
+} from "../helpers/sessions.js";
 
 const MEGABYTE = JSON.stringify({ maxHttpBufferSize: 2e6 });
 
@@ -269,37 +274,3 @@ t.test(
     connection.destroy();
   },
 );
-
-/** A polling session on each of `count` workers: pid -> sid. */
-async function sessionsOnEveryWorker(port: number, count: number): Promise<Map<number, string>> {
-  const owners = new Map<number, string>();
-  for (let tries = 0; owners.size < count; tries++) {
-    if (tries > 10 * count) throw new Error(`Only ${owners.size} workers get sessions`);
-    const connection = await RawConnection.open(port);
-    const sid = await openSession(connection);
-    owners.set(await callOver<number>(connection, sid, "pid"), sid);
-    connection.destroy();
-  }
-  return owners;
-}
-
-function upgradeHead(sid: string): string {
-  return get(`/socket.io/?EIO=4&transport=websocket&sid=${encodeURIComponent(sid)}`, {
-    Connection: "Upgrade",
-    Upgrade: "websocket",
-    "Sec-WebSocket-Version": 13,
-    "Sec-WebSocket-Key": randomBytes(16).toString("base64"),
-  });
-}
-
-/** A client's WebSocket text frame (RFC 6455, section 5.2), with a mask of zeros. */
-function maskedTextFrame(text: string): Buffer {
-  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
-}
-
-/** A server's short text frame. */
-function textFrame(received: Buffer): { value: string; used: number } | undefined {
-  const length = received[1] ?? Number.POSITIVE_INFINITY;
-  if (received.length < 2 + length) return undefined;
-  return { value: received.subarray(2, 2 + length).toString(), used: 2 + length };
-}
