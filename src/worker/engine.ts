@@ -8,12 +8,16 @@ export interface EngineSocket extends EventEmitter {
   readonly transport: { readonly name: string };
 }
 
-/** An Engine.IO server (engine.io `Server`), as far as we use it. */
-export interface EngineServer extends EventEmitter {
-  clients: Record<string, { close(): void }>;
+/** An Engine.IO server (engine.io `Server`), as far as its types let everybody see it. */
+export interface PublicEngineServer extends EventEmitter {
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   close(): unknown;
+}
+
+/** An Engine.IO server, as far as we use it: its types protect `clients`. */
+export interface EngineServer extends PublicEngineServer {
+  clients: Record<string, { close(): void }>;
 }
 
 /**
@@ -22,6 +26,11 @@ export interface EngineServer extends EventEmitter {
  */
 export interface EngineHost {
   httpServer: HttpServer;
+  engine?: PublicEngineServer;
+}
+
+/** The same, checked. */
+export interface CheckedHost extends EngineHost {
   engine?: EngineServer;
 }
 

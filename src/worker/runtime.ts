@@ -3,7 +3,7 @@ import type { Welcome } from "../protocol.js";
 import { startRequestTimeouts } from "./adopt-connection.js";
 import { ClientConnections } from "./client-connections.js";
 import { Dispatch } from "./dispatch.js";
-import type { EngineHost } from "./engine.js";
+import type { CheckedHost } from "./engine.js";
 import { ForeignRequests } from "./foreign-requests.js";
 import { startHeartbeat } from "./heartbeat.js";
 import { WorkerLifecycle } from "./lifecycle.js";
@@ -53,7 +53,7 @@ export class WorkerRuntime {
    * @returns the path of the gateway
    */
   attach(
-    { httpServer, engine }: EngineHost,
+    { httpServer, engine }: CheckedHost,
     name: string,
     options: Pick<WorkerOptions, "name">,
     { gatewayDir, ticketKeys }: Welcome,

@@ -8,7 +8,7 @@ import {
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { compileTrust, readAddressesThrough } from "./client-address.js";
-import type { EngineHost, SocketIoServer } from "./engine.js";
+import type { CheckedHost, EngineHost, SocketIoServer } from "./engine.js";
 import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
 import { refuseListening, refuseStartedListening } from "./listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
@@ -60,7 +60,7 @@ export async function setupWorker(
 function startSetUp(
   channel: PrimaryChannel,
   io: SocketIoServer | EngineHost,
-  host: EngineHost,
+  host: CheckedHost,
   setUpOptions: SetupWorkerOptions,
 ): Promise<void> {
   const options = resolveWorkerOptions(setUpOptions);
@@ -75,7 +75,7 @@ function startSetUp(
 
 interface SetUp {
   io: SocketIoServer | EngineHost;
-  host: EngineHost;
+  host: CheckedHost;
   /** See server-names.ts. */
   name: string;
   adapter: SetupWorkerOptions["adapter"];
@@ -105,8 +105,8 @@ async function finishSetUp(
   runtime.start(gateway, options.watchdog, welcome);
 }
 
-function checkHost(io: SocketIoServer | EngineHost): EngineHost {
-  const { httpServer, engine } = (io ?? {}) as Partial<EngineHost>;
+function checkHost(io: SocketIoServer | EngineHost): CheckedHost {
+  const { httpServer, engine } = (io ?? {}) as Partial<CheckedHost>;
   if (
     typeof httpServer?.emit !== "function" ||
     (engine !== undefined && typeof engine.handleRequest !== "function")
