@@ -55,7 +55,8 @@ for (const transports of ALL_TRANSPORTS) {
         );
       }
       const forwarded = await forwardedBy(clients);
-      if (shared) t.ok(forwarded > 0, `requests that were forwarded: ${forwarded}`);
+      t.comment(`${forwarded} requests were forwarded`);
+      if (shared) t.ok(forwarded > 0, "requests reached other workers than their sessions'");
     });
   }
 }
