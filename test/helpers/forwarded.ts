@@ -1,11 +1,19 @@
 import type { Socket } from "socket.io-client";
 import { runIn } from "./clients.js";
 
-/** How many requests the workers of these clients have forwarded (fixture counts-forwarded.js). */
-export async function forwardedBy(clients: readonly Socket[]): Promise<number> {
-  let sum = 0;
+export interface Forwarded {
+  requests: number;
+  /** Of these, how many were upgrades. */
+  upgrades: number;
+}
+
+/** What the workers of these clients have forwarded so far (fixture counts-forwarded.js). */
+export async function forwardedBy(clients: readonly Socket[]): Promise<Forwarded> {
+  const sum = { requests: 0, upgrades: 0 };
   for (const client of clients) {
-    sum += await runIn<number>(client, "return globalThis.forwardedRequests");
+    const { requests, upgrades } = await runIn<Forwarded>(client, "return globalThis.forwarded");
+    sum.requests += requests;
+    sum.upgrades += upgrades;
   }
   return sum;
 }

@@ -1,4 +1,3 @@
-import { Agent } from "node:http";
 import { createRequire } from "node:module";
 import type { Test } from "tap";
 import type { Transports } from "./clients.js";
@@ -56,14 +55,4 @@ export function call<T>(socket: OldSocket, event: string, ...args: unknown[]): P
 /** The arguments of the next event of this name. */
 export function nextOf(socket: OldSocket, event: string): Promise<unknown[]> {
   return new Promise((resolve) => socket.once(event, (...args) => resolve(args)));
-}
-
-/**
- * A few connections for the requests of many clients, as a proxy has them: most requests of
- * polling clients come on connections of another worker than theirs.
- */
-export function fewConnections(t: Test, maxSockets: number): Agent {
-  const agent = new Agent({ keepAlive: true, maxSockets, scheduling: "fifo" });
-  t.teardown(() => agent.destroy());
-  return agent;
 }

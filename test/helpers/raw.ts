@@ -18,16 +18,19 @@ export class RawConnection {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
-      socket.emit("more");
-    });
-    const end = () => {
-      this.#ended = true;
-      socket.emit("more");
-    };
-    socket.on("error", end).on("close", end).on("end", end);
+    socket.on("data", this.#onData);
+    for (const event of ["error", "close", "end"]) socket.on(event, this.#onEnd);
   }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#received = Buffer.concat([this.#received, chunk]);
+    this.socket.emit("more");
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.socket.emit("more");
+  };
 
   static async open(port: number, localAddress?: string): Promise<RawConnection> {
     const socket = connect({ port, host: "127.0.0.1", localAddress });
@@ -61,6 +64,13 @@ export class RawConnection {
 
   destroy(): void {
     this.socket.destroy();
+  }
+
+  /** Gives the connection to somebody else. It flows, so that whoever listens gets what comes. */
+  release(): Socket {
+    this.socket.off("data", this.#onData);
+    for (const event of ["error", "close", "end"]) this.socket.off(event, this.#onEnd);
+    return this.socket;
   }
 
   /** Waits until there is something to take out of what was received. */

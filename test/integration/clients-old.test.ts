@@ -3,8 +3,9 @@ import { ALL_TRANSPORTS, runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
 import { forwardedBy } from "../helpers/forwarded.js";
 import { until } from "../helpers/loopback.js";
-import { call, connectOldClient, fewConnections, nextOf } from "../helpers/old-client.js";
+import { call, connectOldClient, nextOf } from "../helpers/old-client.js";
 import { trio } from "../helpers/trio.js";
+import { usedConnections } from "../helpers/used-connections.js";
 
 const allow = (options: object = {}) => ({
   IO_OPTIONS: JSON.stringify({ allowEIO3: true, ...options }),
@@ -13,13 +14,13 @@ const allow = (options: object = {}) => ({
 for (const transports of ALL_TRANSPORTS) {
   for (const shared of [false, true]) {
     if (shared && transports === "websocket") continue; // one connection each, by its nature
-    const way = `${transports}, ${shared ? "on shared connections" : "on their own connections"}`;
+    const way = `${transports}, ${shared ? "on used connections" : "on their own connections"}`;
     t.test(`clients of Socket.IO 2: ${way}`, async (t) => {
       const cluster = await startCluster(t, { exec: "counts-forwarded.js", env: allow() });
       const clients = await trio(t, cluster);
       const url = `http://127.0.0.1:${cluster.port}`;
       // Two requests at a time for each client, or they would wait for one another's polls.
-      const agent = shared ? fewConnections(t, 24) : undefined;
+      const agent = shared ? usedConnections(t, { keepAlive: true, maxSockets: 24 }) : undefined;
       const old = await Promise.all(
         Array.from({ length: 12 }, () => connectOldClient(t, url, transports, { agent })),
       );
@@ -54,9 +55,10 @@ for (const transports of ALL_TRANSPORTS) {
           "broadcasts of each worker reach all",
         );
       }
-      const forwarded = await forwardedBy(clients);
-      t.comment(`${forwarded} requests were forwarded`);
-      if (shared) t.ok(forwarded > 0, "requests reached other workers than their sessions'");
+      const { requests, upgrades } = await forwardedBy(clients);
+      t.comment(`forwarded: ${requests} requests, ${upgrades} of them upgrades`);
+      if (shared) t.ok(requests > 0, "requests reached other workers than their sessions'");
+      if (shared && transports === "upgrade") t.ok(upgrades > 0, "and so did upgrades");
     });
   }
 }

@@ -5,7 +5,7 @@ import { startCluster } from "../helpers/cluster.js";
 import { forwardedBy } from "../helpers/forwarded.js";
 import { heardOf, next } from "../helpers/heard.js";
 import { get, handshake, RawConnection } from "../helpers/raw.js";
-import { workerOf } from "../helpers/sessions.js";
+import { upgradeHead, workerOf } from "../helpers/sessions.js";
 import { trio } from "../helpers/trio.js";
 
 const WEBSOCKET_ONLY = { IO_OPTIONS: JSON.stringify({ transports: ["websocket"] }) };
@@ -36,7 +36,8 @@ t.test("a WebSocket-only deployment works without any forwarding", async (t) => 
   await Promise.all(back);
   for (const [n, socket] of more.entries()) t.equal(await socket.emitWithAck("echo", n), n);
 
-  t.equal(await forwardedBy(clients), 0, "no worker has made a request to another one");
+  const forwarded = await forwardedBy(clients);
+  t.same(forwarded, { requests: 0, upgrades: 0 }, "no worker has made a request to another one");
 });
 
 t.test("what counts forwarded requests does count them", async (t) => {
@@ -53,7 +54,16 @@ t.test("what counts forwarded requests does count them", async (t) => {
     if ((await client.emitWithAck("pid")) !== here) foreign++;
   }
   t.equal(foreign, 2);
-  t.equal(await forwardedBy(clients), 2);
+  t.same(await forwardedBy(clients), { requests: 2, upgrades: 0 });
+  for (const client of clients) {
+    const connection = await RawConnection.open(cluster.port);
+    await workerOf(connection);
+    connection.write(upgradeHead(client.io.engine.id ?? ""));
+    await connection.response();
+    connection.destroy();
+  }
+  const { upgrades } = await forwardedBy(clients);
+  t.ok(upgrades >= 1, `upgrades: ${upgrades}`);
   shared.destroy();
 });
 
