@@ -2,7 +2,8 @@ import { request } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { gunzipSync, inflateSync } from "node:zlib";
 import type { Socket } from "socket.io-client";
-import t from "tap";
+import t, { type Test } from "tap";
+import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { clientPerWorker, connectClient, runIn, upgraded } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
 import { forwardedBy } from "../helpers/forwarded.js";
@@ -10,7 +11,6 @@ import { next } from "../helpers/heard.js";
 import { post, RawConnection, sessionTarget } from "../helpers/raw.js";
 import { sessionsOnEveryWorker, workerOf } from "../helpers/sessions.js";
 import { summary } from "../helpers/summary.js";
-import { trio } from "../helpers/trio.js";
 import { usedConnections } from "../helpers/used-connections.js";
 
 const LARGE = "compressible ".repeat(20_000);
@@ -31,21 +31,14 @@ for (const transports of ["websocket", "upgrade"] as const) {
     const cluster = await startCluster(t, { env: DEFLATE });
     const clients = await clientPerWorker(t, cluster.port, 3, transports);
     await Promise.all(clients.map(upgraded));
-    for (const sender of clients) {
-      const before = clients.map((client) => webSocketOf(client)._socket.bytesRead);
-      const heard = clients.map((client) => next(client, "news"));
+    for (const client of clients) {
+      t.equal(webSocketOf(client).extensions, "permessage-deflate");
+      const heard = clients.map((other) => next(other, "bytes"));
+      await runIn(client, `io.emit("bytes", Buffer.alloc(100_000, 7))`);
       const bytes = Buffer.alloc(100_000, 7);
-      await runIn(sender, `io.emit("news", args[0], Buffer.alloc(100_000, 7))`, LARGE);
-      for (const args of await Promise.all(heard)) t.same(summary(args), summary([LARGE, bytes]));
-      for (const [n, client] of clients.entries()) {
-        t.equal(webSocketOf(client).extensions, "permessage-deflate");
-        const read = webSocketOf(client)._socket.bytesRead - (before[n] ?? 0);
-        t.ok(read < 20_000, `${read} bytes for 360,000`);
-      }
-      const written = webSocketOf(sender)._socket.bytesWritten;
-      t.equal(await sender.emitWithAck("size", LARGE), LARGE.length);
-      t.ok(webSocketOf(sender)._socket.bytesWritten - written < 20_000, "the other way as well");
+      for (const args of await Promise.all(heard)) t.same(summary(args), summary([bytes]));
     }
+    await travelSmall(t, clients);
   });
 }
 
@@ -58,28 +51,51 @@ t.test("without per-message deflate nothing is compressed", async (t) => {
   t.ok(webSocketOf(client)._socket.bytesWritten - written > LARGE.length);
 });
 
-t.test("per-message deflate, on upgrades that other workers forward", async (t) => {
-  const cluster = await startCluster(t, { exec: "counts-forwarded.js", env: DEFLATE });
-  const clients = await trio(t, cluster);
+t.test("per-message deflate, on upgrades that came to another worker first", async (t) => {
+  const cluster = await startCluster(t, { env: DEFLATE });
   const agent = usedConnections(t);
-  const foreign: Socket[] = [];
-  for (let upgrades = 0; upgrades === 0; { upgrades } = await forwardedBy(clients)) {
-    const more = Array.from({ length: 6 }, () =>
-      connectClient(t, cluster.port, "upgrade", { agent }),
-    );
-    foreign.push(...(await Promise.all(more)));
-    await Promise.all(foreign.map(upgraded));
-  }
-  const heard = foreign.map((client) => next(client, "news"));
-  const before = foreign.map((client) => webSocketOf(client)._socket.bytesRead);
-  await runIn(clients[0], `io.emit("news", args[0])`, LARGE);
+  const clients = await Promise.all(
+    Array.from({ length: 9 }, () => connectClient(t, cluster.port, "upgrade", { agent })),
+  );
+  await travelSmall(t, clients);
+});
+
+t.test(
+  "per-message deflate, on upgrades that are forwarded: TLS",
+  { skip: noOpenssl },
+  async (t) => {
+    const TLS_DIR = t.testdir();
+    await makeServerCertificate(TLS_DIR);
+    const env = { ...DEFLATE, TLS_DIR };
+    const cluster = await startCluster(t, { exec: "counts-forwarded.js", env });
+    const url = `https://127.0.0.1:${cluster.port}`;
+    const options = { rejectUnauthorized: false };
+    const clients = await clientPerWorker(t, url, 3, "websocket", options);
+    const others: Socket[] = [];
+    do {
+      const more = Array.from({ length: 6 }, () => connectClient(t, url, "upgrade", options));
+      others.push(...(await Promise.all(more)));
+      await Promise.all(others.map(upgraded));
+    } while ((await forwardedBy(clients)).upgrades === 0);
+    await travelSmall(t, others);
+  },
+);
+
+/** What the worker of the first of these sends to all, and what each of them sends, is compressed. */
+async function travelSmall(t: Test, clients: readonly Socket[]): Promise<void> {
+  await Promise.all(clients.map(upgraded));
+  const heard = clients.map((client) => next(client, "news"));
+  const before = clients.map((client) => webSocketOf(client)._socket.bytesRead);
+  await runIn(clients[0] as Socket, `io.emit("news", args[0])`, LARGE);
   for (const args of await Promise.all(heard)) t.same(summary(args), summary([LARGE]));
-  for (const [n, client] of foreign.entries()) {
+  for (const [n, client] of clients.entries()) {
     const read = webSocketOf(client)._socket.bytesRead - (before[n] ?? 0);
     t.ok(read < 20_000, `${read} bytes`);
+    const written = webSocketOf(client)._socket.bytesWritten;
     t.equal(await client.emitWithAck("size", LARGE), LARGE.length);
+    t.ok(webSocketOf(client)._socket.bytesWritten - written < 20_000, "the other way as well");
   }
-});
+}
 
 for (const encoding of ["gzip", "deflate"] as const) {
   t.test(`polling answers are compressed (${encoding}), forwarded ones as well`, async (t) => {

@@ -58,7 +58,6 @@ for (const transports of ALL_TRANSPORTS) {
       const { requests, upgrades } = await forwardedBy(clients);
       t.comment(`forwarded: ${requests} requests, ${upgrades} of them upgrades`);
       if (shared) t.ok(requests > 0, "requests reached other workers than their sessions'");
-      if (shared && transports === "upgrade") t.ok(upgrades > 0, "and so did upgrades");
     });
   }
 }
