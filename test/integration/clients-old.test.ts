@@ -57,7 +57,9 @@ for (const transports of ALL_TRANSPORTS) {
       }
       const { requests, upgrades } = await forwardedBy(clients);
       t.comment(`forwarded: ${requests} requests, ${upgrades} of them upgrades`);
-      if (shared) t.ok(requests > 0, "requests reached other workers than their sessions'");
+      if (shared && transports === "polling") {
+        t.ok(requests > 0, "requests reached other workers than their sessions'");
+      }
     });
   }
 }
