@@ -2,6 +2,7 @@
 //
 //   npm run test:matrix
 //   npm run test:matrix -- --node 24 --node 26 test/integration/hang.test.ts
+//   npm run test:matrix -- --install          only gets the binaries
 //
 // The binaries come from the npm package "node", once, into a folder below node_modules. What is no
 // --node goes to tap: files, and its options.
@@ -83,16 +84,18 @@ async function run(binary, args) {
   return { passed: code === 0, totals };
 }
 
-const { versions, args } = parse(process.argv.slice(2));
+const onlyInstall = process.argv.includes("--install");
+const { versions, args } = parse(process.argv.slice(2).filter((arg) => arg !== "--install"));
 const lines = [];
 for (const version of versions) {
   const binary = nodeOf(version);
   const name = execFileSync(binary, ["--version"], { encoding: "utf8" }).trim();
   console.log(`# Node ${name}`);
+  if (onlyInstall) continue;
   const start = performance.now();
   const { passed, totals } = await run(binary, args);
   const seconds = Math.round((performance.now() - start) / 1_000);
   lines.push(`Node ${name}: ${passed ? "passed" : "FAILED"}, ${totals}, ${seconds} s`);
   if (!passed) process.exitCode = 1;
 }
-console.log(`\n${lines.join("\n")}`);
+if (lines.length > 0) console.log(`\n${lines.join("\n")}`);

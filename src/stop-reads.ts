@@ -56,14 +56,56 @@ export function allowReads(socket: Socket): void {
   (socket as { readableFlowing: boolean | null }).readableFlowing = null;
 }
 
-/** Whether this runtime lets us stop reads: tried once on a socket that goes nowhere. */
+/**
+ * Whether this runtime lets us stop reads. Asked once, at the start, and answered at once: so no
+ * byte travels. Real handles are asked whether they can do it, and a handle of ours is told by a
+ * real socket what it would have done.
+ */
 export function canStopReads(): boolean {
+  try {
+    return realHandlesCanStop() && streamsStayStopped();
+  } catch {
+    return false; // an internal that is not what it was
+  }
+}
+
+/** Tried on a socket that goes nowhere. */
+function realHandlesCanStop(): boolean {
   const socket = new Socket();
   socket.on("error", () => {}); // never connects: it is destroyed in this same tick
   socket.connect({ host: "127.0.0.1", port: 9 });
-  const possible = handleOf(socket) !== null;
+  const handle = handleOf(socket);
+  const possible = typeof handle?.readStart === "function" && handle.readStop() === 0;
   socket.destroy();
   return possible;
+}
+
+/** Whether a socket reads by its handle's `readStart`, and does so no more once it was stopped. */
+function streamsStayStopped(): boolean {
+  const calls: string[] = [];
+  const record = (name: string) => (): number => {
+    calls.push(name);
+    return 0;
+  };
+  const handle = {
+    reading: false,
+    readStart: record("start"),
+    readStop: record("stop"),
+    close: () => {},
+  };
+  // Node takes any handle here, as for the sockets that it makes itself.
+  const socket = new Socket({ handle, manualStart: true } as object);
+  socket.read(0);
+  const hasStarted = calls.join() === "start" && handle.reading;
+  stopReads(socket);
+  const hasStopped = calls.join() === "start,stop";
+  socket.read(0);
+  socket.resume();
+  socket.read();
+  const stayedStopped = calls.join() === "start,stop";
+  restartReads(socket);
+  const hasRestarted = calls.join() === "start,stop,start";
+  return hasStarted && hasStopped && stayedStopped && hasRestarted;
 }
 
 /**

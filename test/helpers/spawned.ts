@@ -8,15 +8,15 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export const run = promisify(execFile);
 
-/** A command of the project, run in its root as a user would, with its output. */
+/** A command, run as a user would (by default in the root of the project), with its output. */
 export class Spawned {
   readonly child: ChildProcess;
   stdout = "";
   stderr = "";
 
-  constructor(command: string, args: string[], env: Record<string, string>) {
+  constructor(command: string, args: string[], env: Record<string, string>, cwd: string) {
     this.child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       // A group of its own, so that nothing survives the test.
       detached: true,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
@@ -66,8 +66,9 @@ export function start(
   command: string,
   args: string[],
   env: Record<string, string> = {},
+  cwd = ROOT,
 ): Spawned {
-  const spawned = new Spawned(command, args, env);
+  const spawned = new Spawned(command, args, env, cwd);
   const end = () => spawned.destroy();
   process.setMaxListeners(0); // one for each command that a test starts
   process.once("exit", end);

@@ -31,6 +31,69 @@ function collect(socket: Socket): { readonly bytes: Buffer } {
 
 t.test("this runtime can stop reads, or all of this is a fallback", async (t) => {
   t.equal(canStopReads(), true);
+  const begin = performance.now();
+  t.equal(canStopReads(), true);
+  t.ok(performance.now() - begin < 20, "cheap enough for a start");
+});
+
+/** Changes sockets for one question: as they may be in a runtime to come. */
+function canStopReadsWith(change: (socket: Socket) => void): boolean {
+  const { connect } = Socket.prototype;
+  Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
+    (connect as (...args: unknown[]) => Socket).apply(this, args);
+    change(this);
+    return this;
+  };
+  try {
+    return canStopReads();
+  } finally {
+    Socket.prototype.connect = connect;
+  }
+}
+
+const hide = (target: object, name: string, value?: unknown) =>
+  Object.defineProperty(target, name, { value });
+
+const handleOf = (socket: Socket) => (socket as unknown as { _handle: object })._handle;
+
+t.test("a runtime without the internal cannot, and says so", async (t) => {
+  t.equal(
+    canStopReadsWith(() => {}),
+    true,
+    "this test itself is not why",
+  );
+  const changes: [string, (socket: Socket) => void][] = [
+    ["no handle", (socket) => hide(socket, "_handle")],
+    ["no readStop", (socket) => hide(handleOf(socket), "readStop")],
+    ["no readStart", (socket) => hide(handleOf(socket), "readStart")],
+    ["readStop fails", (socket) => hide(handleOf(socket), "readStop", () => -95)],
+    [
+      "readStop throws",
+      (socket) =>
+        hide(handleOf(socket), "readStop", () => {
+          throw new Error("Illegal invocation");
+        }),
+    ],
+  ];
+  for (const [name, change] of changes) t.equal(canStopReadsWith(change), false, name);
+});
+
+t.test("a runtime whose streams read on after the stop cannot, and says so", async (t) => {
+  const { read } = Socket.prototype;
+  t.teardown(() => {
+    Socket.prototype.read = read;
+  });
+  // One that asks the handle itself, and not the stream's _read().
+  Socket.prototype.read = function (this: Socket, size?: number) {
+    (handleOf(this) as { readStart?: () => void } | null)?.readStart?.();
+    return read.call(this, size);
+  };
+  t.equal(canStopReads(), false);
+  // One that does not read by this method.
+  Socket.prototype.read = () => null;
+  t.equal(canStopReads(), false);
+  Socket.prototype.read = read;
+  t.equal(canStopReads(), true);
 });
 
 t.test("R4: what comes after the stop stays in the kernel", async (t) => {
