@@ -9,10 +9,12 @@ const PER_ADDRESS = 16;
 const MAX_ADDRESSES = 10_000;
 /** ms after the last connection of an address. */
 const FORGET_AFTER = 120_000;
+/** ms within which a session's next connection is expected: its client is opening it now. */
+const EXPECTED_WITHIN = 10_000;
 
 interface Recent<W> {
   /** Workers of sessions whose next connection has not come yet; the latest last. */
-  expected: W[];
+  expected: { readonly worker: W; readonly since: number }[];
   /** Workers of all recent sessions, in the order in which they take turns. */
   known: W[];
   lastSeen: number;
@@ -29,7 +31,7 @@ export class ClientAffinity<W> {
   /** A session of `address` opens in `worker`. */
   note(address: string, worker: W, now: number): void {
     const recent = this.#take(address, now) ?? { expected: [], known: [], lastSeen: now };
-    recent.expected = [...recent.expected, worker].slice(-PER_ADDRESS);
+    recent.expected = [...recent.expected, { worker, since: now }].slice(-PER_ADDRESS);
     recent.known = [...recent.known, worker].slice(-PER_ADDRESS);
     this.#put(address, recent, now);
     if (this.#recent.size > MAX_ADDRESSES) {
@@ -42,13 +44,15 @@ export class ClientAffinity<W> {
   pick(address: string, now: number, isUsable: (worker: W) => boolean): W | undefined {
     const recent = this.#take(address, now);
     if (recent === undefined) return undefined;
-    recent.expected = recent.expected.filter(isUsable);
+    recent.expected = recent.expected.filter(
+      ({ worker, since }) => now - since <= EXPECTED_WITHIN && isUsable(worker),
+    );
     recent.known = recent.known.filter(isUsable);
     const next = recent.known.shift();
     if (next === undefined) return undefined;
     recent.known.push(next);
     this.#put(address, recent, now);
-    return recent.expected.pop() ?? next;
+    return recent.expected.pop()?.worker ?? next;
   }
 
   #take(address: string, now: number): Recent<W> | undefined {

@@ -20,6 +20,15 @@ t.test("clients behind one address are spread as their sessions are", async (t) 
   for (const worker of "ABC") t.equal(picks.filter((pick) => pick === worker).length, 40);
 });
 
+t.test("a client that is opening its connections now comes before others", async (t) => {
+  const affinity = new ClientAffinity<string>();
+  for (const worker of "ABC") affinity.note("10.0.0.1", worker, 0);
+  affinity.note("10.0.0.1", "B", 30_000);
+  t.equal(affinity.pick("10.0.0.1", 30_001, always), "B");
+  const later = Array.from({ length: 4 }, () => affinity.pick("10.0.0.1", 30_002, always));
+  t.strictSame(later.sort(), ["A", "B", "B", "C"], "the others take turns");
+});
+
 t.test("R5: a worker that cannot be used is not picked, and forgotten", async (t) => {
   const affinity = new ClientAffinity<string>();
   affinity.note("a", "A", 0);
