@@ -102,8 +102,10 @@ export class ForeignRequests {
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> {
-    const isPlaced = this.#placedConnections.delete(req.socket);
-    const worker = isPlaced || req.method !== "GET" ? null : await this.#place(req);
+    // A preflight opens no session: the place is for the request after it.
+    const opens = req.method === "GET";
+    const isPlaced = opens && this.#placedConnections.delete(req.socket);
+    const worker = isPlaced || !opens ? null : await this.#place(req);
     if (res.destroyed) return;
     if (worker === null) {
       local.handleRequest(req, res);
