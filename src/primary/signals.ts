@@ -10,23 +10,31 @@ export interface SignalActions {
   scaleBy(step: 1 | -1): Promise<unknown>;
 }
 
+/**
+ * A second signal that comes within this time is the first one again (ms): a terminal's Ctrl-C
+ * reaches every process of the group, and npm, tsx and their like hand on what they get.
+ */
+const ECHO = 500;
+
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
 
 /**
  * The signals of unicorn and gunicorn: HUP reloads, TTIN and TTOU change the number of workers.
- * The first signal to stop does it in order and exits with 0; a second one does not wait.
+ * The first signal to stop does it in order and exits with 0; a second one, half a second later or
+ * more, does not wait.
  *
  * @returns a function that takes the handlers off again
  */
 export function bindSignals(logger: Logger, actions: SignalActions): () => void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const onStop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince < ECHO) return;
       logger.warn(`[socket-supervisor] ${signal} again: killing the workers`);
       actions.kill();
       process.exit(1);
     }
-    stopping = true;
+    stoppingSince = performance.now();
     logger.info(`[socket-supervisor] ${signal}: stopping`);
     actions.stop().then(
       () => process.exit(0),
@@ -39,7 +47,7 @@ export function bindSignals(logger: Logger, actions: SignalActions): () => void 
   const tell =
     (act: () => Promise<unknown>) =>
     (signal: NodeJS.Signals): void => {
-      if (stopping) return;
+      if (stoppingSince !== undefined) return;
       act().catch((error: Error) => {
         logger.error(`[socket-supervisor] ${signal}: ${error.message}`);
       });

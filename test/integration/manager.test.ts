@@ -154,14 +154,18 @@ t.test("S7 requests in flight finish before the worker ends", async (t) => {
   t.ok(performance.now() - start < 1_500, "and does not wait any longer");
 });
 
-t.test("S7 a second signal does not wait", async (t) => {
+t.test("S7 a second signal does not wait; an echo of the first is none", async (t) => {
   const cluster = await startCluster(t, { count: 1, options: { stopTimeout: 60_000 } });
   const [pid = 0] = await cluster.pids();
   process.kill(pid, "SIGSTOP");
   cluster.child.kill("SIGTERM");
   while (!cluster.output.includes("SIGTERM: stopping")) await new Promise(setImmediate);
-  cluster.child.kill("SIGTERM");
+  const start = performance.now();
+  // As tsx and npm hand on what the terminal has sent already; and then a person.
+  const again = setInterval(() => cluster.child.kill("SIGTERM"), 50);
+  t.teardown(() => clearInterval(again));
   t.equal((await cluster.exit()).code, 1);
+  t.ok(performance.now() - start > 300, "the first half second does not count");
   while (isAlive(pid)) await new Promise(setImmediate);
 });
 
