@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CliError } from "./cli/client.js";
 import { inspect, reload, scale, status, stop, type Target } from "./cli/commands.js";
+import { LOAD_HELP } from "./cli/load-help.js";
 import { controlPath, defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
 
@@ -22,6 +23,7 @@ Commands:
   inspect <worker>
                 open the inspector of a worker, for a debugger
   stop          stop the cluster in order
+  load <url>    test a server with many clients
 
 "socket-supervisor <command> --help" tells more.
 ${WHICH}`,
@@ -61,6 +63,7 @@ ${WHICH}`,
 Closes all sessions, lets requests finish, ends the workers and the primary, and
 waits for it.
 ${WHICH}`,
+  load: LOAD_HELP,
 } as const;
 
 type Command = keyof typeof HELP;
@@ -85,6 +88,12 @@ function parse(args: string[]) {
 }
 
 async function main(args: string[]): Promise<void> {
+  if (args[0] === "load") {
+    // It has options of its own, and is more than the other commands need to load.
+    const { load } = await import("./cli/load.js");
+    process.exitCode = await load(args.slice(1));
+    return;
+  }
   const { values, positionals } = parse(args);
   const [command = "", ...rest] = positionals;
   if (!Object.hasOwn(HELP, command)) {

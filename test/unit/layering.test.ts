@@ -9,13 +9,14 @@ import {
 const files = sourceFiles();
 const byPath = new Map(files.map((file) => [file.path, file]));
 
-type Layer = "entry" | "primary" | "worker" | "app" | "policy" | "base";
+type Layer = "entry" | "primary" | "worker" | "load" | "app" | "policy" | "base";
 
 /** What each layer may import of the others (DESIGN, section 7). */
 const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
-  entry: ["entry", "primary", "worker", "app", "policy", "base"],
+  entry: ["entry", "primary", "worker", "load", "app", "policy", "base"],
   primary: ["primary", "policy", "base"],
   worker: ["worker", "policy", "base"],
+  load: ["load", "policy", "base"],
   app: ["app", "policy", "base"],
   policy: ["policy"],
   base: ["policy", "base"],
@@ -36,8 +37,8 @@ function layerOf(path: string): Layer {
   if (folder === "cli") return "entry";
   if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
   if (folder === "cli") return "entry";
-  if (folder === "primary" || folder === "worker" || folder === "app" || folder === "policy") {
-    return folder;
+  for (const layer of ["primary", "worker", "load", "app", "policy"] as const) {
+    if (folder === layer) return layer;
   }
   throw new Error(`src/${path}: this test has to be told which layer that is`);
 }

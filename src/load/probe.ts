@@ -1,0 +1,126 @@
+import type { Socket } from "socket.io-client";
+import type { Connect } from "./client.js";
+import { LoadError } from "./errors.js";
+import type { LoadOptions } from "./options.js";
+import { pinnedAgent } from "./pinned-agent.js";
+import { reasonOf } from "./reasons.js";
+import type { ServerAbilities } from "./result.js";
+import type { Route } from "./swarm.js";
+
+/** ms that the server gets for each step. */
+const PATIENCE = 5_000;
+
+const FIX =
+  'Put this into it: import { answerLoad } from "socket-supervisor/load"; ' +
+  'io.on("connection", answerLoad);';
+
+/**
+ * One client, before all others: a server that cannot be tested is told so at once, not counted as
+ * one that loses everything.
+ *
+ * @throws LoadError
+ */
+export async function probe(
+  options: LoadOptions,
+  { address, sources }: Route,
+  connect: Connect,
+): Promise<ServerAbilities> {
+  const agent = pinnedAgent(options, address, sources[0]);
+  const { transports, namespace, path, headers, auth, ca, insecure, url } = options;
+  const socket = connect(url + namespace, {
+    path,
+    transports: ["polling", "websocket", "upgrade"].includes(transports)
+      ? transports === "upgrade"
+        ? ["polling", "websocket"]
+        : [transports]
+      : ["polling", "websocket"],
+    forceNew: true,
+    extraHeaders: headers,
+    agent: agent as unknown as boolean,
+    rejectUnauthorized: !insecure,
+    ...(auth === undefined ? {} : { auth }),
+    ...(ca === undefined ? {} : { ca }),
+  });
+  try {
+    await connected(socket, url + namespace);
+    const reply = await ask(socket, "echo", { load: true, n: 0, payload: "" });
+    if ((reply as { load?: unknown } | undefined)?.load !== true) {
+      throw new LoadError(
+        `The server did not answer "echo" with what it was sent within ${PATIENCE / 1_000} s. ${FIX}`,
+      );
+    }
+    if (options.broadcasts > 0) await tryBroadcast(socket, options);
+    const worker = await ask(socket, "worker", undefined, PATIENCE / 5);
+    return { worker: typeof worker === "number" ? worker : null };
+  } finally {
+    socket.off();
+    socket.disconnect();
+    agent.destroy();
+  }
+}
+
+function connected(socket: Socket, url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let reason = "no answer";
+    const timer = setTimeout(() => {
+      reject(
+        new LoadError(`A first client could not connect to ${url}: ${reason}.${hint(reason)}`),
+      );
+    }, PATIENCE);
+    socket.on("connect_error", (error) => {
+      reason = reasonOf(error);
+      if (socket.active) return; // it tries again
+      clearTimeout(timer);
+      reject(
+        new LoadError(`A first client could not connect to ${url}: ${reason}.${hint(reason)}`),
+      );
+    });
+    socket.once("connect", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function hint(reason: string): string {
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test(reason)) return " Use --ca <file>, or --insecure.";
+  if (reason === "HTTP 404") return " Is --path right?";
+  if (reason.includes("Invalid namespace")) return " Is --namespace right?";
+  if (reason.startsWith("refused by the server")) return " Does it need --auth or --header?";
+  return "";
+}
+
+async function tryBroadcast(socket: Socket, { rooms }: LoadOptions): Promise<void> {
+  const room = "load-probe";
+  if (rooms > 0 && (await ask(socket, "join", room)) === undefined) {
+    throw new LoadError(`The server did not acknowledge "join". ${FIX}`);
+  }
+  const heard = new Promise((resolve) => socket.once("broadcast", resolve));
+  const accepted = await ask(socket, "broadcast", { room, n: -1, at: 0, payload: "" });
+  if (accepted === undefined) {
+    throw new LoadError(`The server did not acknowledge "broadcast". ${FIX}`);
+  }
+  if (rooms === 0) return; // to a room that nobody is in: the others should not hear it
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new LoadError(`"broadcast" did not come back. ${FIX}`)), PATIENCE);
+  });
+  await Promise.race([heard, late]);
+}
+
+/** The acknowledgement; `null` if it is empty, `undefined` if none came. */
+function ask(
+  socket: Socket,
+  event: string,
+  value?: unknown,
+  patience = PATIENCE,
+): Promise<unknown> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(undefined), patience);
+    const done = (reply: unknown): void => {
+      clearTimeout(timer);
+      resolve(reply ?? null);
+    };
+    if (value === undefined) socket.emit(event, done);
+    else socket.emit(event, value, done);
+  });
+}
