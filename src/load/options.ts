@@ -176,9 +176,7 @@ function checkedUrl(text: string): string {
     if (url.pathname !== "/" || url.search !== "" || url.username !== "") {
       throw new OptionError("url", text, "an origin; --path and --namespace say the rest");
     }
-    return url.origin === "null"
-      ? `${url.protocol.replace("ws", "http")}//${url.host}`
-      : url.origin;
+    return url.origin.replace(/^ws/, "http");
   }
   throw new OptionError("url", text, "as in http://localhost:7001");
 }
