@@ -74,10 +74,12 @@ async function loadUrl(url: string, values: Values): Promise<number> {
   });
   screen.end();
   const failures = broken(limits, report);
-  process.stdout.write(
-    values.json ? `${JSON.stringify({ ...report, failures })}\n` : reportText(report, failures),
-  );
-  if (interruption.signal.aborted) return interruption.exitCode;
+  const text = values.json
+    ? `${JSON.stringify({ ...report, failures })}\n`
+    : reportText(report, failures);
+  await new Promise<void>((resolve) => process.stdout.write(text, () => resolve()));
+  // A reload that is under way goes on without this process.
+  if (interruption.signal.aborted) process.exit(interruption.exitCode);
   return failures.length > 0 ? 1 : 0;
 }
 

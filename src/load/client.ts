@@ -15,6 +15,9 @@ export interface ClientContext {
   connect: Connect;
   counts: Counts;
   asksWorker: boolean;
+  /** Tells broadcasts of this test from those of others at the same server. */
+  run: number;
+  payloads: { text: string; binary: Buffer };
   /** ms since the start; messages are due at such times. */
   elapsed(): number;
   record(what: "connect" | "echo" | "fanOut" | "lag", ms: number, dueAt: number): void;
@@ -68,11 +71,11 @@ export class LoadClient {
     this.#agent.destroy();
   }
 
-  /** Sends the n-th broadcast; `undefined` without a connection. */
+  /** Sends the n-th broadcast. @returns whether it had a connection for that */
   broadcast(n: number, dueAt: number, accepted: () => void): boolean {
     if (!this.isConnected || (this.plan.room >= 0 && !this.#isJoined)) return false;
     const { room } = this.plan;
-    const message = { n, at: dueAt, payload: this.#payload(n) };
+    const message = { run: this.#context.run, n, at: dueAt, payload: this.#payload(n) };
     this.#socket?.emit(
       "broadcast",
       room < 0 ? message : { ...message, room: `load-${room}` },
@@ -189,10 +192,8 @@ export class LoadClient {
   }
 
   #payload(n: number): string | Buffer {
-    const { options } = this.#context;
-    return isBinary(options, this.plan.index, n)
-      ? Buffer.alloc(options.payload, "x")
-      : "x".repeat(options.payload);
+    const { options, payloads } = this.#context;
+    return isBinary(options, this.plan.index, n) ? payloads.binary : payloads.text;
   }
 
   #onEcho({ n, payload }: Echo): void {
@@ -205,7 +206,8 @@ export class LoadClient {
   }
 
   #onBroadcast(message: unknown): void {
-    const { n, at } = (message ?? {}) as { n?: unknown; at?: unknown };
+    const { run, n, at } = (message ?? {}) as { run?: unknown; n?: unknown; at?: unknown };
+    if (run !== this.#context.run) return;
     if (typeof n !== "number" || typeof at !== "number" || !(n >= 0 && n < 2 ** 24)) return;
     if (this.deliveries.receive(n)) {
       this.#context.record("fanOut", this.#context.elapsed() - at, at);

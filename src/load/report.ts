@@ -106,10 +106,13 @@ export function limitsOf({ pid, cpu, delay }: GeneratorVitals, lag: Latency): st
 
 /** Sums that do not agree; each is a fault of this program. */
 export function inconsistencies(report: Report): string[] {
-  const { clients, handshakes, reconnects, echo, broadcast, options } = report;
+  const { clients, handshakes, reconnects, echo, broadcast, options, generators } = report;
   const { deliveries } = broadcast;
-  const sums: [string, number, number][] = [
-    ["clients", options.clients, clients.connected + clients.never],
+  const sums: (readonly [string, number, number])[] = [
+    // Those of a generator that died are in no sum.
+    ...(generators.length < options.processes
+      ? []
+      : ([["clients", options.clients, clients.connected + clients.never]] as const)),
     ["handshakes", handshakes.ok, clients.connected + reconnects],
     ["echoes", echo.sent, echo.answered + echo.lost + echo.inFlight],
     ["broadcasts", broadcast.sent, broadcast.accepted + broadcast.lost + broadcast.inFlight],

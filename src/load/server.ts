@@ -10,25 +10,28 @@ interface Emitter {
   emit(event: string, message: object): unknown;
 }
 
-/** Where a broadcast goes; without a room, to all clients of the namespace. */
-interface Broadcast {
-  room?: string;
-}
-
 /**
  * What `socket-supervisor load` asks of a server, for `io.on("connection", answerLoad)`. Anybody who
  * can connect can then broadcast: not for a server in production.
  */
 export function answerLoad(socket: LoadSocket): void {
-  socket.on("echo", (message: unknown, ack?: (reply: unknown) => void) => ack?.(message));
-  socket.on("worker", (ack?: (pid: number) => void) => ack?.(process.pid));
-  socket.on("join", async (room: unknown, ack?: () => void) => {
-    await socket.join(String(room));
-    ack?.();
+  socket.on("echo", (message: unknown, ack: unknown) => answer(ack, message));
+  socket.on("worker", (ack: unknown) => answer(ack, process.pid));
+  socket.on("join", async (room: unknown, ack: unknown) => {
+    if (typeof room !== "string") return;
+    await socket.join(room);
+    answer(ack);
   });
-  socket.on("broadcast", (message: Broadcast, ack?: () => void) => {
-    const to = message.room === undefined ? socket.nsp : socket.nsp.to(message.room);
+  socket.on("broadcast", (message: unknown, ack: unknown) => {
+    if (typeof message !== "object" || message === null) return;
+    const { room } = message as { room?: unknown };
+    const to = typeof room === "string" ? socket.nsp.to(room) : socket.nsp;
     to.emit("broadcast", message);
-    ack?.();
+    answer(ack);
   });
+}
+
+/** Clients may send anything in its place. */
+function answer(ack: unknown, ...reply: unknown[]): void {
+  if (typeof ack === "function") ack(...reply);
 }

@@ -129,7 +129,7 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
 t.test("every command has its --help", async (t) => {
   const main = await cli(t, "--help");
   t.equal(main.code, 0);
-  for (const command of ["status", "reload", "scale", "inspect", "stop"]) {
+  for (const command of ["status", "reload", "scale", "inspect", "stop", "load"]) {
     t.match(main.stdout, new RegExp(`^  ${command} `, "m"));
     const { code, stdout } = await cli(t, command, "--help");
     t.equal(code, 0);

@@ -1,7 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
 import { type ClusterSetup, startCluster } from "../helpers/cluster.js";
 import { load, loadReport, SMALL, startLoad } from "../helpers/load.js";
+import { childrenOf, ROOT, start } from "../helpers/spawned.js";
 
 async function loadable(t: Parameters<typeof startCluster>[0], setup: ClusterSetup = {}) {
   const name = `load-test-${randomBytes(4).toString("hex")}`;
@@ -100,7 +104,8 @@ t.test("Ctrl-C: the report so far", async (t) => {
   while (!/[1-9]\d* of \d+ messages answered/.test(running.stderr)) {
     await new Promise((resolve) => running.child.once("output", resolve));
   }
-  running.child.kill("SIGINT");
+  // As a terminal does: to all processes of the command.
+  process.kill(-(running.child.pid ?? 0), "SIGINT");
   t.same(await running.exit(), { code: 130, signal: null });
   t.match(running.stdout, /s measured \(interrupted\): 5 clients/);
   t.match(running.stdout, /5 connected, 0 never/);
@@ -109,6 +114,35 @@ t.test("Ctrl-C: the report so far", async (t) => {
     /(\d+) sent = (\d+) answered \+ (\d+) lost \+ \d+ in flight/.exec(running.stdout) ?? [];
   t.ok(Number(sent) > 0 && Number(answered) > 0);
   t.equal(Number(lost), 0, "what is under way is not lost");
+});
+
+t.test("a generator that dies is told of, and the others report", async (t) => {
+  const { url } = await loadable(t, { count: 1 });
+  const args = [...SMALL, "--duration", "3", "--processes", "2"];
+  const running = startLoad(t, url, ...args);
+  while (!/[1-9] of \d+ messages answered/.test(running.stderr)) {
+    await new Promise((resolve) => running.child.once("output", resolve));
+  }
+  const [generator = 0] = await childrenOf(running.child.pid);
+  process.kill(generator, "SIGKILL");
+  t.equal((await running.exit()).code, 1);
+  t.match(running.stdout, `Failed:\n  generator ${generator} ended (SIGKILL)`);
+  t.match(running.stdout, /Clients {5}[45] connected, 0 never/);
+  t.notMatch(running.stdout, "do not add up");
+});
+
+t.test("without socket.io-client it says what to install", async (t) => {
+  const { url } = await loadable(t, { count: 1 });
+  const dir = await mkdtemp(join(tmpdir(), "load-test-"));
+  t.teardown(() => rm(dir, { recursive: true }));
+  await cp(join(ROOT, "dist"), join(dir, "dist"), { recursive: true });
+  await writeFile(join(dir, "package.json"), '{"type":"module"}');
+  await mkdir(join(dir, "node_modules"));
+  const needed = "node_modules/hdr-histogram-js";
+  await symlink(join(ROOT, needed), join(dir, needed));
+  const running = start(t, process.execPath, [join(dir, "dist/cli.js"), "load", url, ...SMALL]);
+  t.equal((await running.exit()).code, 1);
+  t.match(running.stderr, "The load test needs socket.io-client: npm install socket.io-client\n");
 });
 
 t.test("what it cannot do it says in a line, and exits with 1", async (t) => {

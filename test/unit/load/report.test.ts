@@ -75,6 +75,12 @@ t.test("sums that do not agree are told", async (t) => {
   t.match(reportText(report, []), "echoes do not add up: 10 is not 9");
 });
 
+t.test("a generator that died took its clients along: that is no wrong sum", async (t) => {
+  const [a] = results();
+  const two = { ...options, processes: 2 };
+  t.same(inconsistencies(build({ options: two, results: [a] })), []);
+});
+
 t.test("latencies are merged over processes, not averaged", async (t) => {
   const { echo } = build().latency;
   t.match(echo, { count: 4, p50: 2 });
