@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { createServer } from "node:http";
 import { Server, type Socket } from "socket.io";
 import t from "tap";
 import { answerLoad, type LoadSocket } from "../../../src/load/server.js";
@@ -51,7 +52,7 @@ t.test("clients that send nonsense do no harm", async (t) => {
 });
 
 t.test("it fits Socket.IO's own types", async (t) => {
-  const io = new Server();
+  const io = new Server(createServer());
   io.on("connection", answerLoad);
   io.of("/x").on("connection", (socket: Socket) => answerLoad(socket));
   t.equal(io.listeners("connection").length, 1);
