@@ -7,6 +7,7 @@ export {
   WorkerBootError,
   type WorkerExit,
 } from "./errors.js";
+export { answerLoadTest } from "./load/server.js";
 export type { Logger } from "./option-checks.js";
 export type { ClusterManagerOptions, StickyOptions } from "./options.js";
 export type { LoadBalancingMethod } from "./policy/balance.js";

@@ -3,8 +3,7 @@
 // npx socket-supervisor load http://localhost:7001 --name load-example
 import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { ClusterManager, setupWorker } from "socket-supervisor";
-import { answerLoad } from "socket-supervisor/load";
+import { answerLoadTest, ClusterManager, setupWorker } from "socket-supervisor";
 
 const { PORT = 7001, HOST = "127.0.0.1", WORKERS = 4 } = process.env;
 const manager = new ClusterManager({
@@ -18,6 +17,6 @@ if (manager.isPrimary()) {
   console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const io = new Server(createServer());
-  io.on("connection", answerLoad);
+  io.on("connection", answerLoadTest);
   await setupWorker(io);
 }

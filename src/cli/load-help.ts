@@ -1,7 +1,7 @@
 export const LOAD_HELP = `Usage: socket-supervisor load <url> [options]
 
 Connects many socket.io-client clients to a server that answers "echo", as in
-io.on("connection", answerLoad) with answerLoad of "socket-supervisor/load",
+io.on("connection", answerLoadTest) with answerLoadTest of "socket-supervisor",
 and tells what users would have seen. docs/load.md says what each number means.
 Needs: npm install socket.io-client
 

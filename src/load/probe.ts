@@ -11,8 +11,8 @@ import type { Route } from "./swarm.js";
 const PATIENCE = 5_000;
 
 const FIX =
-  'Put this into it: import { answerLoad } from "socket-supervisor/load"; ' +
-  'io.on("connection", answerLoad);';
+  'Put this into it: import { answerLoadTest } from "socket-supervisor"; ' +
+  'io.on("connection", answerLoadTest);';
 
 /**
  * One client, before all others: a server that cannot be tested is told so at once, not counted as

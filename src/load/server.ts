@@ -11,10 +11,10 @@ interface Emitter {
 }
 
 /**
- * What `socket-supervisor load` asks of a server, for `io.on("connection", answerLoad)`. Anybody who
+ * What `socket-supervisor load` asks of a server, for `io.on("connection", answerLoadTest)`. Anybody who
  * can connect can then broadcast: not for a server in production.
  */
-export function answerLoad(socket: LoadSocket): void {
+export function answerLoadTest(socket: LoadSocket): void {
   socket.on("echo", (message: unknown, ack: unknown) => answer(ack, message));
   socket.on("worker", (ack: unknown) => answer(ack, process.pid));
   socket.on("join", async (room: unknown, ack: unknown) => {

@@ -55,5 +55,5 @@ t.test("a server without echo is told so at once", async (t) => {
   const { code, stdout, stderr } = await load(t, url, ...ARGS);
   t.equal(code, 1);
   t.equal(stdout, "");
-  t.match(stderr, /The server did not answer "echo" .*answerLoad/);
+  t.match(stderr, /The server did not answer "echo" .*answerLoadTest/);
 });

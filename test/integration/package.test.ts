@@ -40,6 +40,7 @@ t.test("import and require() give the same module", async (t) => {
     "RestartLimitError",
     "SupervisorError",
     "WorkerBootError",
+    "answerLoadTest",
     "setupStickyMaster",
     "setupWorker",
   ];

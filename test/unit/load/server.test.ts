@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import { Server, type Socket } from "socket.io";
 import t from "tap";
-import { answerLoad, type LoadSocket } from "../../../src/load/server.js";
+import { answerLoadTest, type LoadSocket } from "../../../src/load/server.js";
 
 class FakeSocket extends EventEmitter {
   readonly sent: unknown[] = [];
@@ -26,9 +26,9 @@ class FakeSocket extends EventEmitter {
   }
 }
 
-t.test("answerLoad() does what docs/load.md asks of a server", async (t) => {
+t.test("answerLoadTest() does what docs/load.md asks of a server", async (t) => {
   const socket = new FakeSocket();
-  answerLoad(socket as LoadSocket);
+  answerLoadTest(socket as LoadSocket);
   t.same(await socket.ask("echo", { n: 1 }), [{ n: 1 }]);
   t.same(await socket.ask("worker"), [process.pid]);
   t.same(await socket.ask("join", "blue"), []);
@@ -43,7 +43,7 @@ t.test("answerLoad() does what docs/load.md asks of a server", async (t) => {
 
 t.test("clients that send nonsense do no harm", async (t) => {
   const socket = new FakeSocket();
-  answerLoad(socket as LoadSocket);
+  answerLoadTest(socket as LoadSocket);
   for (const event of ["echo", "worker", "join", "broadcast"]) {
     for (const args of [[], [null], ["text"], [1, 2]]) {
       t.doesNotThrow(() => socket.emit(event, ...args), `${event} ${JSON.stringify(args)}`);
@@ -53,8 +53,8 @@ t.test("clients that send nonsense do no harm", async (t) => {
 
 t.test("it fits Socket.IO's own types", async (t) => {
   const io = new Server(createServer());
-  io.on("connection", answerLoad);
-  io.of("/x").on("connection", (socket: Socket) => answerLoad(socket));
+  io.on("connection", answerLoadTest);
+  io.of("/x").on("connection", (socket: Socket) => answerLoadTest(socket));
   t.equal(io.listeners("connection").length, 1);
   await io.close();
 });
