@@ -26,8 +26,8 @@ const DOCUMENTED_PORTS = /\b(?:8080|7001|7002)\b/g;
 const COMPLAINT =
   /\[(?:\w+:)?(?:warn|warning|error|crit|alert|emerg)\]|"level":"(?:warn|error)"|(?:Error|Warning):/i;
 
-/** What Caddy says about settings that were asked for. */
-const HARMLESS = /admin endpoint disabled|automatic HTTPS is completely disabled/;
+/** What Caddy says about settings that were asked for, and Node 22 about http-proxy's code. */
+const HARMLESS = /admin endpoint disabled|automatic HTTPS is completely disabled|\[DEP0060\]/;
 
 /** A section of docs/proxies.md that can be run: a command, and the files that it wants. */
 export interface Recipe {

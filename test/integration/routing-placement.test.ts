@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -120,16 +120,20 @@ t.test("R10 the gateways are this user's alone, and go with the cluster", async 
 });
 
 t.test("R10 what a killed primary left behind is swept by the next", async (t) => {
-  const killed = await startCluster(t, { count: 1 });
+  // A folder of its own: any cluster of this user sweeps what it finds.
+  const folder = mkdtempSync(join(tmpdir(), "swept-"));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const env = { TMPDIR: folder };
+  const killed = await startCluster(t, { count: 1, env });
   const prefix = `socket-supervisor-${killed.child.pid}-`;
-  const dirs = () => readdirSync(tmpdir()).filter((name) => name.startsWith(prefix));
+  const dirs = () => readdirSync(folder).filter((name) => name.startsWith(prefix));
   const pids = await killed.pids();
   // All at once, so that the worker cannot clean up either.
   killed.destroy();
   await killed.exit();
   while (pids.some(isAlive)) await new Promise(setImmediate);
   t.equal(dirs().length, 1);
-  const next = await startCluster(t, { count: 1 });
+  const next = await startCluster(t, { count: 1, env });
   while (dirs().length > 0) await new Promise(setImmediate);
   t.ok(next.port);
 });
