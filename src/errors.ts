@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+  ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
+  ERR_SUPERVISOR_TEST_CLUSTER: "A test cluster has ended, or did not start.",
 } as const;
 
 export type SupervisorErrorCode = keyof typeof ERROR_CODES;
@@ -59,6 +61,8 @@ export interface WorkerExit {
 /** A worker that failed before it was ever ready. */
 export class WorkerBootError extends SupervisorError {
   readonly exit: WorkerExit;
+  /** How it failed, as the message says it. */
+  readonly why: string;
 
   constructor(exit: WorkerExit, why: string) {
     super(
@@ -66,6 +70,7 @@ export class WorkerBootError extends SupervisorError {
       `Worker ${exit.pid ?? "(no process)"} ${why}.${quoteStderr(exit.stderr)}`,
     );
     this.exit = exit;
+    this.why = why;
   }
 }
 
@@ -83,6 +88,17 @@ export class RestartLimitError extends SupervisorError {
       `Giving up: more than ${limit} workers died within ${duration} ms.${ending}`,
     );
     this.exits = exits;
+  }
+}
+
+/** A test client that could not connect, or got no answer. */
+export class TestClientError extends SupervisorError {
+  /** What the server gave as a reason (`data` of its error); `undefined` when it gave none. */
+  readonly data: unknown;
+
+  constructor(message: string, options: ErrorOptions & { data?: unknown } = {}) {
+    super("ERR_SUPERVISOR_TEST_CLIENT", message, options);
+    this.data = options.data;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 import type { ClusterManagerOptions, ClusterStatus, StickyOptions } from "../../src/index.js";
@@ -150,12 +151,17 @@ export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   return cluster;
 }
 
-/** Whether a process with this pid is there. */
+/** Whether a process with this pid runs; one that has ended may wait to be noticed by its parent. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  if (!existsSync("/proc/self/stat")) return true; // not Linux
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false; // noticed meanwhile
   }
 }

@@ -32,8 +32,8 @@ t.test("publint and attw find nothing", async (t) => {
   t.match(stdout, /No problems found/);
 });
 
-t.test("import and require() give the same module", async (t) => {
-  const names = [
+const ENTRIES = {
+  "socket-supervisor": [
     "ClusterManager",
     "ERROR_CODES",
     "OptionError",
@@ -41,37 +41,55 @@ t.test("import and require() give the same module", async (t) => {
     "SupervisorError",
     "WorkerBootError",
     "answerLoadTest",
+    "runOnce",
     "setupStickyMaster",
     "setupWorker",
-  ];
-  const script = `
-    const required = require("socket-supervisor");
-    import("socket-supervisor").then((imported) => {
-      console.log(JSON.stringify({
-        names: Object.keys(imported).sort(),
-        same: Object.keys(imported).every((name) => imported[name] === required[name]),
-      }));
-    });`;
-  const { stdout, stderr } = await run(process.execPath, ["--no-warnings", "-e", script], {
-    cwd: ROOT,
+  ],
+  "socket-supervisor/testing": ["TestClientError", "createSocketIOClient", "startTestCluster"],
+};
+
+for (const [entry, names] of Object.entries(ENTRIES)) {
+  t.test(`import and require() give the same module: ${entry}`, async (t) => {
+    const script = `
+      const required = require("${entry}");
+      import("${entry}").then((imported) => {
+        console.log(JSON.stringify({
+          names: Object.keys(imported).sort(),
+          same: Object.keys(imported).every((name) => imported[name] === required[name]),
+        }));
+      });`;
+    const { stdout, stderr } = await run(process.execPath, ["--no-warnings", "-e", script], {
+      cwd: ROOT,
+    });
+    t.equal(stderr, "");
+    t.same(JSON.parse(stdout), { names, same: true });
   });
-  t.equal(stderr, "");
-  t.same(JSON.parse(stdout), { names, same: true });
-});
+}
 
 t.test("the README's three lines type-check against the package's declarations", async (t) => {
   const dir = await mkdtemp(join(ROOT, "node_modules", ".types-"));
   t.teardown(() => rm(dir, { recursive: true }));
   await writeFile(
     join(dir, "use.mts"),
-    `import { createServer } from "node:http";
+    `import { once } from "node:events";
+import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { ClusterManager, setupStickyMaster, setupWorker, type ClusterStatus } from "socket-supervisor";
+import { ClusterManager, runOnce, setupStickyMaster, setupWorker, type ClusterStatus } from "socket-supervisor";
+import { startTestCluster } from "socket-supervisor/testing";
 const manager = new ClusterManager({ port: 7001, count: 4, stickyLoadBalancingMethod: "least-connection" });
 setupStickyMaster(createServer(), { loadBalancingMethod: "round-robin" });
 const status: ClusterStatus = manager.status();
 manager.on("worker:exit", (worker, exit) => console.log(worker.id, exit.signal, status.sessions));
 await setupWorker(new Server(createServer()));
+await using job = runOnce("cleanup", async ({ name, signal }) => () => console.log(name, signal.aborted));
+console.log(job.leading);
+await using cluster = await startTestCluster({ worker: new URL("worker.js", import.meta.url), count: 2 });
+await using client = await cluster.client({ namespace: "/chat", auth: { token: "a" } });
+const [message] = await once(client, "message");
+const sum: number = await client.sendWithAck("add", 1, message);
+console.log(sum);
+// @ts-expect-error a free port is taken
+await startTestCluster({ worker: "worker.js", port: 7001 });
 // @ts-expect-error not a method
 new ClusterManager({ stickyLoadBalancingMethod: "fastest" });
 // @ts-expect-error a number
