@@ -5,7 +5,7 @@
 export const ERROR_CODES = {
   ERR_SUPERVISOR_OPTION: "An option has a value that cannot work. The message names it.",
   ERR_SUPERVISOR_NOT_PRIMARY: "A primary-side call was made in a worker process.",
-  ERR_SUPERVISOR_NOT_WORKER: "setupWorker() was called in a process that is not a cluster worker.",
+  ERR_SUPERVISOR_NOT_WORKER: "A worker's call was made in a process that is not a cluster worker.",
   ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
   ERR_SUPERVISOR_LISTENING: "A worker's HTTP server listens by itself, beside the primary.",
   ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",

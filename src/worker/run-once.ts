@@ -30,8 +30,8 @@ const names = new Set<string>();
  *
  * @param name of the job; one call for each name in a process
  * @returns at once; `job.leading` says whether this worker has the job
- * @throws OptionError; SupervisorError `ERR_SUPERVISOR_STATE` when this process has a job of this
- *   name; `ERR_SUPERVISOR_NOT_WORKER` in a primary that has workers, and in a thread of a worker;
+ * @throws OptionError, also when this process has a job of this name; SupervisorError
+ *   `ERR_SUPERVISOR_NOT_WORKER` in a primary that has workers, and in a thread of a worker;
  *   `ERR_SUPERVISOR_PM2_CLUSTER`
  */
 export function runOnce(
@@ -46,11 +46,7 @@ export function runOnce(
   const log = logger("logger", options.logger);
   refuseOtherProcesses();
   if (names.has(name)) {
-    throw new SupervisorError(
-      "ERR_SUPERVISOR_STATE",
-      `runOnce("${name}") was called before in this process. Choose another name, or await ` +
-        "stop() of the first job.",
-    );
+    throw new OptionError("name", name, "the name of no other job that this process has");
   }
   leases ??= cluster.isWorker ? new ClusterLeases(primaryChannel()) : new LocalLeases();
   const source = leases;

@@ -148,3 +148,25 @@ t.test("one of three workers has the job, and it moves without running twice", a
     t.notOk(pids.some(isAlive));
   });
 });
+
+t.test("a job that does not end moves when its worker's time is up", async (t) => {
+  const options = { drainTimeout: 500, stopTimeout: 1_000 };
+  const { cluster, of, until } = await startJobs(t, {
+    count: 1,
+    options,
+    env: { STUBBORN: "1" },
+  });
+  const { pid: first } = await until("enter", 1);
+  let exited = false;
+  cluster.once("worker:exit", () => {
+    exited = true;
+  });
+  const reload = cluster.call("reload");
+  await until("ready", 2);
+  t.same([exited, await leaders(cluster)], [false, [first]], "the old one still has it");
+  await reload;
+  const { pid } = await until("enter", 2);
+  t.notOk(isAlive(first));
+  t.same(await leaders(cluster), [pid]);
+  t.equal(of("leave").length, 0);
+});

@@ -1,10 +1,15 @@
 import cluster from "node:cluster";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { OptionError } from "../../../src/errors.js";
 import { runOnce } from "../../../src/index.js";
+import type { ToPrimary } from "../../../src/protocol.js";
+import { Job } from "../../../src/worker/job.js";
+import { ClusterLeases } from "../../../src/worker/job-leases.js";
 import { openWork } from "../../../src/worker/open-work.js";
+import type { PrimaryChannel } from "../../../src/worker/primary-channel.js";
+import { CapturedTimers } from "../../helpers/captured-timers.js";
 
 /** A logger that keeps what it was told as errors. */
 function recorder() {
@@ -141,7 +146,10 @@ t.test("stopped before it began, it never begins; await using stops it", async (
 
 t.test("a name is one job at a time", async (t) => {
   const job = runOnce("twice", () => {});
-  t.throws(() => runOnce("twice", () => {}), { code: "ERR_SUPERVISOR_STATE" });
+  t.throws(() => runOnce("twice", () => {}), {
+    code: "ERR_SUPERVISOR_OPTION",
+    message: /"name" must be .*no other job.* "twice"/,
+  });
   await job.stop();
   await runOnce("twice", () => {}).stop();
 });
@@ -185,4 +193,34 @@ t.test("a primary that has workers has no jobs; one that gets some gives its own
     code: "ERR_SUPERVISOR_NOT_WORKER",
     message: /in the primary/,
   });
+});
+
+t.test("a primary that does not answer is told of, one that does is not", async (t) => {
+  const timers = new CapturedTimers(t);
+  const sent: ToPrimary[] = [];
+  const channel = Object.assign(new EventEmitter(), { send: (m: ToPrimary) => sent.push(m) });
+  const leases = new ClusterLeases(channel as unknown as PrimaryChannel);
+  const ask = (name: string): Job => {
+    const job = new Job(
+      name,
+      () => {},
+      console,
+      (outcome) => leases.over(job, outcome),
+    );
+    leases.ask(job);
+    return job;
+  };
+  ask("answered");
+  ask("silence");
+  void ask("stopped").stop();
+  channel.emit("supervisor:lease-noted", { id: 1 });
+  t.same(
+    sent.map(({ type }) => type),
+    [...["supervisor:lease", "supervisor:lease", "supervisor:lease"], "supervisor:lease-over"],
+  );
+  t.same(timers.delays, [10_000], "one is waited for");
+  const warned = once(process, "warning");
+  timers.fire(10_000);
+  const [warning] = await warned;
+  t.match(warning, { code: "SUPERVISOR_NO_LEASES", message: /^runOnce\("silence"\): the primary/ });
 });
