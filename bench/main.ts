@@ -1,13 +1,17 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Generator } from "./load/remote.js";
-import { measure, type Sample } from "./measure.js";
+import { failedSample, measure, type Sample } from "./measure.js";
 import { type BenchOptions, parseOptions, USAGE } from "./options.js";
 import { describeMachine } from "./report/machine.js";
 import { summarize } from "./report/summary.js";
 import { missingText, workloadTable } from "./report/table.js";
+import { SYSTEMS } from "./systems/index.js";
 import type { RunningSystem } from "./systems/system.js";
 import type { WorkloadPlan } from "./workloads.js";
+
+/** ms of load after which the code of a server is as fast as it gets; the slowest workloads need it. */
+const WARM_UP = 4_000;
 
 type Running = Map<string, RunningSystem>;
 
@@ -22,22 +26,42 @@ async function startAll({ systems, workers }: BenchOptions, running: Running): P
   }
 }
 
+function startOne(name: string, workers: number): Promise<RunningSystem> {
+  const system = SYSTEMS.find((item) => item.name === name);
+  if (system === undefined) throw new Error(`There is no system ${name}`);
+  return system.start(workers);
+}
+
 /** Systems take turns, so that what else the machine does meets all of them. */
 async function runWorkload(
   plan: WorkloadPlan,
   clients: number,
   running: Running,
-  { runs, times }: BenchOptions,
+  { runs, times, workers }: BenchOptions,
 ): Promise<Samples> {
   const samples: Samples = {};
   const warmUps = plan.kind === "deploy" ? 0 : 1; // new processes are cold each time anyway
-  const generator = new Generator();
+  const warmUp = { ...times, window: Math.max(times.window, WARM_UP) };
+  let generator = new Generator();
   try {
     for (let run = -warmUps; run < runs; run++) {
       for (const [name, system] of running) {
         process.stderr.write(`\r\x1b[K${plan.title}: run ${run + 1} of ${runs}, ${name}`);
-        const sample = await measure(generator, system, plan, clients, times);
+        const sample = await measure(
+          generator,
+          system,
+          plan,
+          clients,
+          run < 0 ? warmUp : times,
+        ).catch(failedSample);
         if (run >= 0) samples[name] = [...(samples[name] ?? []), sample];
+        if (sample.failed !== undefined) {
+          process.stderr.write(`\n${name}: ${sample.failed}; it is started again\n`);
+          generator.end();
+          generator = new Generator();
+          await system.stop();
+          running.set(name, await startOne(name, workers));
+        }
       }
     }
   } finally {

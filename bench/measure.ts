@@ -15,6 +15,18 @@ export interface Sample {
   /** ms */
   latency: { p50: number; p99: number };
   facts: Record<string, number>;
+  /** Why the run gave no numbers: the system died, or did not take the clients. */
+  failed?: string;
+}
+
+/** What is noted of a run that could not be finished. */
+export function failedSample(error: Error): Sample {
+  const failed = error.message;
+  return {
+    ...{ ops: 0, seconds: Number.NaN, errors: 1, reasons: { [failed]: 1 }, cpu: {}, facts: {} },
+    latency: { p50: Number.NaN, p99: Number.NaN },
+    failed,
+  };
 }
 
 export interface Times {
@@ -73,7 +85,7 @@ async function measureAct(
   clients: number,
 ): Promise<Sample> {
   const processes = await system.processes();
-  const before = await generator.mark();
+  const before: Mark = { ops: 0, errors: 0, reasons: {}, latencies: [] };
   const cpu = readCpu(processes);
   const start = performance.now();
   await generator.start(plan.name, { port: system.port, clients });

@@ -33,14 +33,14 @@ export class WebSocketClient {
         clearTimeout(timer);
         act();
       };
-      client.#engine.on("open", () => client.#engine.send("40"));
+      client.#engine.on("open", () => client.#engine.send("0"));
       client.#engine.on("close", (reason: string) => settle(() => reject(new Error(reason))));
       client.#engine.on("message", (packet: string) => {
-        if (packet.startsWith("40")) {
-          client.id = (JSON.parse(packet.slice(2)) as { sid: string }).sid;
+        if (packet.startsWith("0")) {
+          client.id = (JSON.parse(packet.slice(1)) as { sid: string }).sid;
           if (!asksPid) settle(() => resolve(client));
-        } else if (packet.startsWith("42")) {
-          const [event, ...args] = JSON.parse(packet.slice(2)) as [string, ...unknown[]];
+        } else if (packet.startsWith("2")) {
+          const [event, ...args] = JSON.parse(packet.slice(1)) as [string, ...unknown[]];
           if (event === "pid") {
             client.pid = Number(args[0]);
             settle(() => resolve(client));
@@ -55,7 +55,7 @@ export class WebSocketClient {
   }
 
   emit(event: string, ...args: unknown[]): void {
-    this.#engine.send(`42${JSON.stringify([event, ...args])}`);
+    this.#engine.send(`2${JSON.stringify([event, ...args])}`);
   }
 
   onClose(listener: (reason: string) => void): void {

@@ -25,6 +25,8 @@ export interface Summary {
   ops: number;
   reasons: Record<string, number>;
   facts: Record<string, Spread>;
+  /** Runs that gave no numbers. */
+  failed: number;
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -71,6 +73,7 @@ export function summarize(samples: readonly Sample[], plain: readonly Sample[]):
     errors: samples.reduce((sum, { errors }) => sum + errors, 0),
     ops: samples.reduce((sum, { ops }) => sum + ops, 0),
     reasons,
+    failed: samples.filter(({ failed }) => failed !== undefined).length,
     facts: Object.fromEntries(
       [...names].map((name) => [name, over(({ facts }) => facts[name] ?? Number.NaN)]),
     ),

@@ -44,7 +44,7 @@ export function workloadTable(plan: WorkloadPlan, clients: number, rows: readonl
 }
 
 function costRow({ system, summary }: Row, plan: WorkloadPlan): string[] {
-  const { cpu, ratio, byRole, opsPerSecond, p50, p99, errors, facts } = summary;
+  const { cpu, ratio, byRole, opsPerSecond, p50, p99, facts } = summary;
   const roles = [byRole.primary, byRole.worker, byRole.proxy].map(time);
   return [
     system.title,
@@ -53,7 +53,7 @@ function costRow({ system, summary }: Row, plan: WorkloadPlan): string[] {
     roles.join(" / "),
     number(opsPerSecond.median, 0),
     `${number(p50.median, 1)} / ${number(p99.median, 1)}`,
-    errors === 0 ? "0" : `${errors} (${worst(summary)})`,
+    troubles(summary),
     ...("reach" in facts ? [`${number((facts.reach?.median ?? 0) * 100, 0)} %`] : []),
     ...(plan.kind === "act"
       ? [spread(facts.ms, 0), `${number((facts.largest?.median ?? Number.NaN) * 100, 0)} %`]
@@ -65,11 +65,18 @@ function deployRow({ system, summary }: Row): string[] {
   const { errors, ops, facts } = summary;
   return [
     `${system.title}: ${system.deploys}`,
-    `${errors} of ${errors + ops}`,
+    `${errors} of ${errors + ops}${errors === 0 ? "" : ` (${worst(summary)})`}`,
     `${number((facts.cut?.median ?? Number.NaN) * 100, 0)} %`,
     `${number(facts.outageP50?.median, 0)} / ${number(facts.outageP99?.median, 0)}`,
     spread(facts.seconds, 1),
   ];
+}
+
+function troubles(summary: Summary): string {
+  const { errors, failed, runs } = summary;
+  if (errors === 0) return "0";
+  const broken = failed === 0 ? "" : `; ${failed} of ${runs} runs failed`;
+  return `${errors} (${worst(summary)})${broken}`;
 }
 
 function worst({ reasons }: Summary): string {

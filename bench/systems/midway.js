@@ -1,11 +1,12 @@
 // Midway's manager and sticky balancer, with the workers' half that Midway's component uses.
 import { createServer } from "node:http";
 import { ClusterManager, setupStickyMaster } from "@midwayjs/bootstrap";
-import { setupWorker } from "@midwayjs/bootstrap/dist/sticky.js"; // its Bootstrap calls this
+import { setupWorker } from "@midwayjs/bootstrap/dist/sticky.js";
+import { ChildProcessEventBus } from "@midwayjs/event-bus";
 import { createAdapter, setupPrimary } from "@socket.io/cluster-adapter";
 import { createApp } from "./app.js";
 import { serve } from "./control.js";
-import { clusterProcesses, endOneByOne, workersUp } from "./rolling.js";
+import { clusterProcesses, endOneByOne } from "./rolling.js";
 
 const manager = new ClusterManager({
   exec: import.meta.filename,
@@ -18,16 +19,13 @@ if (manager.isPrimary()) {
   const httpServer = createServer();
   setupStickyMaster(httpServer);
   setupPrimary();
-  const up = workersUp(Number(process.env.WORKERS));
-  manager.start().catch((error) => {
-    console.error(error);
-    process.exit(1);
-  });
-  await up;
+  await manager.start();
   httpServer.listen(0, "127.0.0.1", () => {
     serve({ port: httpServer.address().port, processes: clusterProcesses, deploy: endOneByOne });
   });
 } else {
+  // What its Bootstrap.run() does around the application.
+  await new ChildProcessEventBus({ isWorker: true }).start();
   const { io } = createApp();
   io.adapter(createAdapter());
   setupWorker(io);

@@ -47,8 +47,9 @@ export class NodeProgram implements RunningSystem {
   }
 
   #ask(ask: "processes" | "deploy", answer: Said["bench"] = "processes"): Promise<Said> {
+    if (!this.child.connected) return Promise.reject(new Error("its first process has died"));
     const heard = this.#hear(answer);
-    this.child.send({ ask });
+    this.child.send({ ask }, () => {}); // an error means that it has died, which is heard
     return heard;
   }
 
@@ -60,7 +61,7 @@ export class NodeProgram implements RunningSystem {
         resolve(said);
       };
       const onExit = (code: number | null, signal: string | null): void => {
-        reject(new Error(`${this.child.spawnargs[1]} ended (${signal ?? code})`));
+        reject(new Error(`its first process has died (${signal ?? code})`));
       };
       this.child.on("message", onMessage).on("exit", onExit);
     });
