@@ -17,15 +17,20 @@ export async function startApp<N extends EventsByNamespace = Record<never, never
   options: SocketAppOptions<N> = {},
   serverOptions: Partial<ServerOptions> = {},
 ) {
-  const httpServer = createServer();
-  const io = new Server(httpServer, serverOptions);
+  const server = await startServer(t, serverOptions);
   const logged: Logged = [];
   const log =
     (level: Logged[number]["level"]) =>
     (...data: unknown[]) =>
       void logged.push({ level, data });
   const logger = { info: log("info"), warn: log("warn"), error: log("error") };
-  const app = createSocketApp(io, { logger, ...options });
+  return { ...server, logged, app: createSocketApp(server.io, { logger, ...options }) };
+}
+
+/** A Socket.IO server in this process that ends with the test. */
+export async function startServer(t: Test, serverOptions: Partial<ServerOptions> = {}) {
+  const httpServer = createServer();
+  const io = new Server(httpServer, serverOptions);
   httpServer.listen(0, "127.0.0.1");
   await once(httpServer, "listening");
   t.teardown(() => io.close());
@@ -33,9 +38,6 @@ export async function startApp<N extends EventsByNamespace = Record<never, never
   const own = { reconnection: false };
   return {
     io,
-    app,
-    logged,
-    url,
     /** A connected client. */
     connect: (
       namespace = "",
