@@ -41,6 +41,14 @@ for (const [way, namespace] of [
   });
 }
 
+t.test("a client can be put out from another worker", async (t) => {
+  const [a, b] = await clientPerWorker(t, cluster.port, 2);
+  if (!a || !b) throw new Error("two workers");
+  const out = next(b, "disconnect");
+  a.emit("kick", b.id);
+  t.match(await out, ["io server disconnect"]);
+});
+
 t.test("refusals and errors end no worker", async (t) => {
   const before = await cluster.pids();
   const refused = startClient(t, cluster.port, "polling", { auth: { bad: true } });

@@ -365,3 +365,26 @@ t.test("a socket whose state is recovered has routes, too", async (t) => {
   await new Promise<void>((resolve) => client.once("connect", resolve));
   t.equal(await client.emitWithAck("recovered"), true);
 });
+
+t.test("before next() a client gets no broadcasts, and cannot be disconnected yet", async (t) => {
+  const server = await startApp(
+    t,
+    namespace(async (ctx, next) => {
+      ctx.socket.emit("for you");
+      ctx.app.io.emit("for all");
+      ctx.socket.disconnect();
+      if (!ctx.socket.handshake.auth.bad) return next();
+      throw new Error("not you");
+    }),
+  );
+  server.app.of("/").route("settled", () => 0);
+  const heard: string[] = [];
+  const client = server.start();
+  client.onAny((event) => heard.push(event));
+  await client.emitWithAck("settled");
+  t.strictSame(heard, ["for you"]);
+  const bad = server.start("", { auth: { bad: true } });
+  bad.onAny((event) => t.fail(`${event} for one that is not let in`));
+  const [error] = await once(bad as never, "connect_error");
+  t.equal(error.message, "not you");
+});

@@ -451,3 +451,20 @@ t.test("two interleaved packets each have their own context", async (t) => {
     [b.id, 2],
   ]);
 });
+
+t.test("a client that has left a namespace is sent nothing more of it", async (t) => {
+  const server = await startApp(t);
+  server.app.of("/").route("settled", () => 0);
+  server.app.of("/left").route("disconnect", () => {
+    throw new Error("too late");
+  });
+  const client = await server.connect();
+  const other = client.io.socket("/left").connect();
+  await new Promise<void>((resolve) => other.once("connect", resolve));
+  const packets: string[] = [];
+  client.io.on("packet", ({ nsp }) => packets.push(nsp));
+  other.disconnect();
+  await until("the error is logged", () => server.logged.length === 1);
+  await settled(client);
+  t.strictSame(packets, ["/"]);
+});
