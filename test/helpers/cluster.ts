@@ -150,12 +150,4 @@ export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   return cluster;
 }
 
-/** Whether a process with this pid is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+export { isAlive } from "../../src/is-alive.js";

@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
 const BASE = [
   "control-path.ts",
   "errors.ts",
+  "is-alive.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",
