@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+  ERR_SUPERVISOR_APP:
+    "Routes, controllers or middleware are put together in a way that cannot work.",
 } as const;
 
 export type SupervisorErrorCode = keyof typeof ERROR_CODES;
