@@ -17,6 +17,8 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
   ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
   ERR_SUPERVISOR_TEST_CLUSTER: "A test cluster has ended, or did not start.",
+  ERR_SUPERVISOR_APP:
+    "Routes, controllers or middleware are put together in a way that cannot work.",
 } as const;
 
 export type SupervisorErrorCode = keyof typeof ERROR_CODES;

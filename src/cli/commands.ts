@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { isAlive } from "../is-alive.js";
 import type { Inspection } from "../primary/inspections.js";
 import type { ReloadReport } from "../primary/reloads.js";
 import type { ClusterStatus } from "../primary/status.js";
@@ -79,13 +80,4 @@ export async function stop({ name, path, print }: Target): Promise<void> {
   await callJson(path, "POST", "/stop");
   while (isAlive(pid)) await setTimeout(50);
   print(`${name}: stopped\n`);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }

@@ -38,6 +38,7 @@ export class LoadClient {
   #timer: NodeJS.Timeout | undefined;
   #next = 0;
   #wasConnected = false;
+  #isUp = false;
   #isJoined = false;
   #lostAt: number | undefined;
   #worker: string | undefined;
@@ -131,6 +132,7 @@ export class LoadClient {
   #onConnect(socket: Socket): void {
     const { counts, elapsed, record, asksWorker } = this.#context;
     const now = elapsed();
+    this.#isUp = true;
     counts.handshakes.ok++;
     if (this.#wasConnected) counts.reconnects++;
     else record("connect", now - this.plan.startsAt, this.plan.startsAt);
@@ -163,9 +165,16 @@ export class LoadClient {
   }
 
   #onDisconnect(reason: string): void {
+    const { counts, elapsed } = this.#context;
+    // socket.io-client says so, too, when the connection ends before the namespace has answered.
+    if (!this.#isUp) {
+      if (!this.#isOver) count(counts.handshakes.failed, reason);
+      return;
+    }
+    this.#isUp = false;
     this.#isJoined = false;
-    const now = this.#context.elapsed();
-    count(this.#context.counts.connectionsLost, reason);
+    const now = elapsed();
+    count(counts.connectionsLost, reason);
     this.#lostAt = now;
     this.deliveries.disconnected(now);
     this.echo.lose();

@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
 import type { ClusterManagerOptions, ClusterStatus, StickyOptions } from "../../src/index.js";
@@ -151,17 +150,4 @@ export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   return cluster;
 }
 
-/** Whether a process with this pid runs; one that has ended may wait to be noticed by its parent. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  if (!existsSync("/proc/self/stat")) return true; // not Linux
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false; // noticed meanwhile
-  }
-}
+export { isAlive } from "../../src/is-alive.js";

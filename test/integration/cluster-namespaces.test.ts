@@ -145,7 +145,7 @@ t.test("C1 a dynamic namespace that ended is not waited for", async (t) => {
     await acquainted(name, 0, [b]);
     const start = performance.now();
     t.equal(await runIn(b, count, name), 1);
-    t.ok(performance.now() - start < 1_000, "without waiting for who left");
+    t.ok(performance.now() - start < 4_000, "without waiting for who left");
   }
   t.equal(await listeners(), before, "no listeners are left");
 });

@@ -55,5 +55,5 @@ t.test("C2 plain @socket.io/cluster-adapter hears of a death, too", async (t) =>
   const found = await runIn<string[]>(a, "return (await found).map(({ id }) => id).sort()");
   t.strictSame(found, ids(a, b));
   const ms = performance.now() - killed;
-  t.ok(ms < 1_000, `fetchSockets completes ${Math.round(ms)} ms after the death`);
+  t.ok(ms < 4_000, `fetchSockets completes ${Math.round(ms)} ms after the death`);
 });

@@ -55,7 +55,7 @@ t.test('routing: "upstream" runs @socket.io/sticky on both sides', async (t) => 
     let echoed: string | undefined;
     for (let tries = 0; tries < 5 && echoed === undefined; tries++) {
       echoed = await connectClient(t, cluster.port, transports)
-        .then((socket) => socket.timeout(3_000).emitWithAck("echo", transports))
+        .then((socket) => socket.timeout(5_000).emitWithAck("echo", transports))
         .catch(() => undefined);
     }
     t.equal(echoed, transports);

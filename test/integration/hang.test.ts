@@ -10,7 +10,7 @@ const BLOCK = `
 t.test(
   "S4 a blocked worker gets nobody after 2 s, is killed after hangTimeout, says where",
   async (t) => {
-    const cluster = await startCluster(t, { count: 2, options: { hangTimeout: 4_000 } });
+    const cluster = await startCluster(t, { count: 2, options: { hangTimeout: 7_000 } });
     const [victim, other] = await clientPerWorker(t, cluster.port, 2);
     const victimPid: number = await victim?.emitWithAck("pid");
     const otherPid: number = await other?.emitWithAck("pid");
@@ -27,7 +27,7 @@ t.test(
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const hungAfter = performance.now() - start;
-    t.ok(hungAfter > 1_400 && hungAfter < 3_500, `hung after ${hungAfter} ms`);
+    t.ok(hungAfter > 1_400 && hungAfter < 6_000, `hung after ${hungAfter} ms`);
     // Nobody is sent to it any more.
     for (let n = 0; n < 6; n++) {
       const socket = await connectClient(t, cluster.port, "polling");
@@ -36,7 +36,7 @@ t.test(
     const [said] = await hang;
     t.equal(said.pid, victimPid);
     t.match(said.exit, { sessions: 1 });
-    t.ok((said.exit as { silentFor: number }).silentFor >= 3_500);
+    t.ok((said.exit as { silentFor: number }).silentFor >= 6_500);
     t.match(
       (said.exit as { stderr: string }).stderr,
       /blocked for .* s, in\n\s+at reticulateSplines/,

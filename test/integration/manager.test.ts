@@ -133,7 +133,7 @@ t.test("S7 a worker that does not end is killed when the time is up", async (t) 
   const start = performance.now();
   await cluster.call("stop", 600);
   const ms = performance.now() - start;
-  t.ok(ms >= 500 && ms < 2_500, `${ms} ms`);
+  t.ok(ms >= 500 && ms < 6_000, `${ms} ms`);
   t.notOk(isAlive(victim));
 });
 
@@ -151,7 +151,7 @@ t.test("S7 requests in flight finish before the worker ends", async (t) => {
   t.equal((await connection.response()).body, "slow");
   const start = performance.now();
   await stopped;
-  t.ok(performance.now() - start < 1_500, "and does not wait any longer");
+  t.ok(performance.now() - start < 4_000, "and does not wait any longer");
 });
 
 t.test("S7 a second signal does not wait; an echo of the first is none", async (t) => {

@@ -17,7 +17,8 @@ t.test("npm pack lists what users need, and nothing else", async (t) => {
     paths.filter((path) => !expected.test(path)),
     [],
   );
-  for (const path of ["dist/index.js", "dist/index.d.ts", "README.md", "LICENSE"]) {
+  const entries = ["dist/index.js", "dist/index.d.ts", "dist/app/index.js", "dist/app/index.d.ts"];
+  for (const path of [...entries, "README.md", "LICENSE"]) {
     t.ok(paths.includes(path), path);
   }
 });
@@ -32,7 +33,7 @@ t.test("publint and attw find nothing", async (t) => {
   t.match(stdout, /No problems found/);
 });
 
-const ENTRIES = {
+const NAMES = {
   "socket-supervisor": [
     "ClusterManager",
     "ERROR_CODES",
@@ -45,19 +46,33 @@ const ENTRIES = {
     "setupStickyMaster",
     "setupWorker",
   ],
+  "socket-supervisor/app": [
+    "Context",
+    "EventError",
+    "OnWSConnection",
+    "OnWSDisConnection",
+    "OnWSMessage",
+    "WSBroadCast",
+    "WSController",
+    "WSEmit",
+    "createSocketApp",
+    "currentContext",
+    "defineEvents",
+    "typed",
+  ],
   "socket-supervisor/testing": ["TestClientError", "createSocketIOClient", "startTestCluster"],
 };
 
-for (const [entry, names] of Object.entries(ENTRIES)) {
+for (const [entry, names] of Object.entries(NAMES)) {
   t.test(`import and require() give the same module: ${entry}`, async (t) => {
     const script = `
-      const required = require("${entry}");
-      import("${entry}").then((imported) => {
-        console.log(JSON.stringify({
-          names: Object.keys(imported).sort(),
-          same: Object.keys(imported).every((name) => imported[name] === required[name]),
-        }));
-      });`;
+    const required = require("${entry}");
+    import("${entry}").then((imported) => {
+      console.log(JSON.stringify({
+        names: Object.keys(imported).sort(),
+        same: Object.keys(imported).every((name) => imported[name] === required[name]),
+      }));
+    });`;
     const { stdout, stderr } = await run(process.execPath, ["--no-warnings", "-e", script], {
       cwd: ROOT,
     });

@@ -125,7 +125,7 @@ function watchProcesses(cluster: TestCluster) {
 t.test(
   "S2 a polling session gets its close in a proper response, and downloads finish",
   async (t) => {
-    const cluster = await startCluster(t, { count: 1, options: { drainTimeout: 5_000 } });
+    const cluster = await startCluster(t, { count: 1, options: { drainTimeout: 30_000 } });
     const connection = await RawConnection.open(cluster.port);
     const sid = await openSession(connection);
     const [pid] = await cluster.pids();
@@ -141,7 +141,7 @@ t.test(
     const slow = await download.response();
     t.equal(slow.body, "slow");
     const { duration } = await reloading;
-    t.ok(duration < 4_500, `it does not wait for the drain time: ${duration} ms`);
+    t.ok(duration < 20_000, `it does not wait for the drain time: ${duration} ms`);
   },
 );
 

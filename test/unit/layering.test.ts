@@ -28,6 +28,7 @@ const BASE = [
   "connect-reason.ts",
   "control-path.ts",
   "errors.ts",
+  "is-alive.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",

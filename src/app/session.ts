@@ -1,0 +1,186 @@
+import type { Socket } from "socket.io";
+import type { Logger } from "../option-checks.js";
+import { compose } from "./compose.js";
+import { type App, Context, type Middleware, runWith } from "./context.js";
+import { EventError, errorReply, toError } from "./event-error.js";
+import type { SystemEvent } from "./events.js";
+import type { ErrorListener, Route, RouteTable } from "./route-table.js";
+import { validateArgs } from "./validate.js";
+
+/** What all namespaces of an app have in common. */
+export interface Shared {
+  readonly app: App;
+  readonly connectionMiddleware: Middleware[];
+  readonly packetMiddleware: Middleware[];
+  readonly onError: ErrorListener;
+  readonly logger: Logger;
+}
+
+/** `next` of Socket.IO's own middleware. */
+type Proceed = (error?: Error) => void;
+
+/**
+ * One socket in one namespace: lets it in, and gives its packets and its own events to the
+ * handlers. None of its promises rejects.
+ */
+export class Session {
+  readonly #shared: Shared;
+  readonly #table: RouteTable;
+  readonly #socket: Socket;
+  /** Settles when the connection handlers have finished. */
+  #greeted: Promise<void> = Promise.resolve();
+  /** Called with the reason, when the client is gone before it was connected or after. */
+  #onLeft: (reason: string) => void = () => {};
+
+  constructor(shared: Shared, table: RouteTable, socket: Socket) {
+    this.#shared = shared;
+    this.#table = table;
+    this.#socket = socket;
+  }
+
+  /** Runs the connection middleware. What comes after `next()` there waits for the disconnection. */
+  async admit(proceed: Proceed): Promise<void> {
+    const ctx = this.#context(["connection", this.#socket]);
+    const middleware = [
+      ...this.#shared.connectionMiddleware,
+      ...this.#table.connectionMiddleware,
+      ...this.#table.system("connection").flatMap((route) => route.middleware),
+    ];
+    let admitted = false;
+    try {
+      await this.#run(ctx, middleware, () => {
+        admitted = true;
+        const left = this.#left();
+        proceed();
+        return left;
+      });
+      if (!admitted) throw new EventError("REJECTED", "Connection rejected", { code: "REJECTED" });
+    } catch (thrown) {
+      const error = toError(thrown);
+      if (!admitted) proceed(sendable(error));
+      await this.#report(error, ctx);
+    }
+  }
+
+  /** Begins to listen, in the same tick in which the socket is connected. */
+  attach(): void {
+    const { conn } = this.#socket;
+    conn.off("close", this.#onLeft); // from now on there is `disconnect`
+    this.#socket.use((packet, proceed) => void this.#receive(packet, proceed));
+    for (const event of ["disconnecting", "disconnect", "error"] as const) {
+      this.#socket.on(event, (...args: unknown[]) => {
+        // Clients can send an event of the name `error`, but no instance of Error.
+        if (event !== "error" || args[0] instanceof Error) void this.#happen(event, args);
+      });
+    }
+    this.#greeted = this.#happen("connection", [this.#socket]);
+  }
+
+  /** The reason of the disconnection, also of a client that goes before it was connected. */
+  #left(): Promise<string> {
+    return new Promise((resolve) => {
+      const { conn } = this.#socket;
+      if (conn.readyState !== "open") return resolve("transport close");
+      this.#onLeft = resolve;
+      conn.once("close", resolve);
+      this.#socket.once("disconnect", resolve);
+    });
+  }
+
+  async #receive(packet: unknown[], proceed: Proceed): Promise<void> {
+    const ctx = this.#context(packet);
+    await this.#greeted;
+    let handled = false;
+    try {
+      const middleware = [...this.#shared.packetMiddleware, ...this.#table.packetMiddleware];
+      const result = await this.#run(ctx, middleware, () => {
+        proceed(); // to listeners that the application has besides
+        const route = this.#table.find(ctx.event);
+        return (
+          route &&
+          compose(route.middleware, ctx, async () => {
+            if (route.args) await validateArgs(ctx, route.args);
+            handled = true;
+            return call(route, ctx);
+          })
+        );
+      });
+      if ((handled || result !== undefined) && !ctx.answered) {
+        ctx.ack?.(...(result === undefined ? [] : [result]));
+      }
+      this.#send(this.#table.find(ctx.event), ctx, result);
+    } catch (thrown) {
+      await this.#fail(toError(thrown), ctx);
+    }
+  }
+
+  async #happen(event: SystemEvent, args: unknown[]): Promise<void> {
+    if (event === "disconnect") await this.#greeted;
+    await Promise.all(
+      this.#table.system(event).map(async (route) => {
+        const ctx = this.#context([event, ...args]);
+        // Those of connection handlers have let the socket in.
+        const middleware = event === "connection" ? [] : route.middleware;
+        try {
+          this.#send(route, ctx, await this.#run(ctx, middleware, () => call(route, ctx)));
+        } catch (thrown) {
+          await this.#fail(toError(thrown), ctx, event);
+        }
+      }),
+    );
+  }
+
+  #run(ctx: Context, middleware: readonly Middleware[], last: () => unknown): Promise<unknown> {
+    return runWith(ctx, () => compose(middleware, ctx, last));
+  }
+
+  #send(route: Route | undefined, ctx: Context, result: unknown): void {
+    if (!route || result === undefined) return;
+    if (!ctx.ack) for (const event of route.emit) this.#socket.emit(event, result);
+    for (const event of route.broadcast) this.#socket.nsp.emit(event, result);
+  }
+
+  async #fail(error: Error, ctx: Context, during?: SystemEvent): Promise<void> {
+    try {
+      const reply = errorReply(error, ctx.event);
+      if (ctx.answered) {
+        // It has been told something else already.
+      } else if (ctx.ack) ctx.ack(reply);
+      else if (this.#socket.connected) this.#socket.emit("error", reply);
+    } catch (unsendable) {
+      await this.#report(toError(unsendable), ctx);
+    }
+    await this.#report(error, ctx);
+    if (during !== "error") await this.#happen("error", [error]);
+  }
+
+  async #report(error: Error, ctx: Context): Promise<void> {
+    try {
+      await (this.#table.onError ?? this.#shared.onError)(error, ctx);
+    } catch (failure) {
+      this.#shared.logger.error("onError failed:", failure, "It was called with:", error);
+    }
+  }
+
+  #context(packet: unknown[]): Context {
+    return new Context(this.#shared.app, this.#socket, packet, (ctx) => {
+      const { id } = this.#socket;
+      const what = `A second acknowledgement of "${ctx.event}" was not sent (socket ${id}).`;
+      this.#shared.logger.warn(`${what} A handler that answers later has to return a promise.`);
+    });
+  }
+}
+
+function call(route: Route, ctx: Context): unknown {
+  return route.handler.call(ctx, ctx, ...(ctx.args as never[]));
+}
+
+/** Socket.IO encodes the data of a refusal in a tick of its own, where nobody could catch. */
+function sendable(error: Error & { data?: unknown }): Error {
+  try {
+    JSON.stringify(error.data);
+    return error;
+  } catch {
+    return new Error(error.message); // at least that
+  }
+}
