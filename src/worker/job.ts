@@ -70,12 +70,16 @@ export class Job implements RunOnceJob {
     const controller = new AbortController();
     const closeWork = openWork.begin();
     // Set before the function is called: it may look at `leading`, or stop the job at once.
-    const lead = { controller, ended: Promise.resolve() };
-    this.#lead = lead;
-    lead.ended = this.#run(controller).then((outcome) => {
+    let finish = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    this.#lead = { controller, ended };
+    void this.#run(controller).then((outcome) => {
       this.#lead = undefined;
       this.#over(this.#stopped ? "withdrawn" : outcome);
       closeWork();
+      finish();
     });
   }
 

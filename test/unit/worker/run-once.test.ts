@@ -133,6 +133,21 @@ t.test("release() without others brings it back", async (t) => {
   t.pass("called again");
 });
 
+t.test("stopped by its own function, it ends when that has ended", async (t) => {
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    const job = runOnce("own", async () => {
+      void job.stop().then(() => {
+        order.push("stopped");
+        resolve();
+      });
+      await sleep(5);
+      order.push("function");
+    });
+  });
+  t.same(order, ["function", "stopped"]);
+});
+
 t.test("stopped before it began, it never begins; await using stops it", async (t) => {
   let calls = 0;
   await runOnce("never", () => calls++).stop();
