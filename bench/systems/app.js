@@ -24,3 +24,11 @@ export function createApp() {
   });
   return { httpServer, io };
 }
+
+/** The end that Socket.IO's documentation has; what is still open after 2 s is cut. */
+export function endOn(signal, io) {
+  process.on(signal, () => {
+    io.close(() => process.exit());
+    setTimeout(() => process.exit(), 2_000);
+  });
+}

@@ -4,7 +4,7 @@ import { ClusterManager, setupStickyMaster } from "@midwayjs/bootstrap";
 import { setupWorker } from "@midwayjs/bootstrap/dist/sticky.js";
 import { ChildProcessEventBus } from "@midwayjs/event-bus";
 import { createAdapter, setupPrimary } from "@socket.io/cluster-adapter";
-import { createApp } from "./app.js";
+import { createApp, endOn } from "./app.js";
 import { serve } from "./control.js";
 import { clusterProcesses, endOneByOne } from "./rolling.js";
 
@@ -29,6 +29,6 @@ if (manager.isPrimary()) {
   const { io } = createApp();
   io.adapter(createAdapter());
   setupWorker(io);
-  process.on("SIGTERM", () => io.close(() => process.exit()));
+  endOn("SIGTERM", io);
   process.send("up");
 }

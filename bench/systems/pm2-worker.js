@@ -1,10 +1,10 @@
 // As in Socket.IO's documentation of @socket.io/pm2.
 import { createAdapter } from "@socket.io/cluster-adapter";
 import { setupWorker } from "@socket.io/sticky";
-import { createApp } from "./app.js";
+import { createApp, endOn } from "./app.js";
 
 const { io } = createApp();
 io.adapter(createAdapter());
 setupWorker(io);
-process.on("SIGINT", () => io.close(() => process.exit())); // pm2's way to end a process
+endOn("SIGINT", io); // pm2's way to end a process
 process.send("ready");

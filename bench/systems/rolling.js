@@ -1,5 +1,9 @@
 import cluster from "node:cluster";
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** ms */
+const REPLACEMENT = 10_000;
 
 /** The processes of a cluster that node:cluster knows. */
 export function clusterProcesses() {
@@ -32,6 +36,7 @@ export async function endOneByOne() {
     const exit = once(worker, "exit");
     worker.process.kill("SIGTERM");
     await exit;
-    await up;
+    const isUp = await Promise.race([up.then(() => true), delay(REPLACEMENT, false)]);
+    if (!isUp) throw new Error(`a worker was not replaced within ${REPLACEMENT / 1_000} s`);
   }
 }

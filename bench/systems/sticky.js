@@ -3,7 +3,7 @@ import cluster from "node:cluster";
 import { createServer } from "node:http";
 import { createAdapter, setupPrimary } from "@socket.io/cluster-adapter";
 import { setupMaster, setupWorker } from "@socket.io/sticky";
-import { createApp } from "./app.js";
+import { createApp, endOn } from "./app.js";
 import { serve } from "./control.js";
 import { clusterProcesses, endOneByOne, workersUp } from "./rolling.js";
 
@@ -23,6 +23,6 @@ if (cluster.isPrimary) {
   const { io } = createApp();
   io.adapter(createAdapter());
   setupWorker(io);
-  process.on("SIGTERM", () => io.close(() => process.exit()));
+  endOn("SIGTERM", io);
   process.send("up");
 }
