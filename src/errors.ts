@@ -5,7 +5,7 @@
 export const ERROR_CODES = {
   ERR_SUPERVISOR_OPTION: "An option has a value that cannot work. The message names it.",
   ERR_SUPERVISOR_NOT_PRIMARY: "A primary-side call was made in a worker process.",
-  ERR_SUPERVISOR_NOT_WORKER: "setupWorker() was called in a process that is not a cluster worker.",
+  ERR_SUPERVISOR_NOT_WORKER: "A worker's call was made in a process that is not a cluster worker.",
   ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
   ERR_SUPERVISOR_LISTENING: "A worker's HTTP server listens by itself, beside the primary.",
   ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",
@@ -15,6 +15,8 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+  ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
+  ERR_SUPERVISOR_TEST_CLUSTER: "A test cluster has ended, or did not start.",
   ERR_SUPERVISOR_APP:
     "Routes, controllers or middleware are put together in a way that cannot work.",
 } as const;
@@ -61,6 +63,8 @@ export interface WorkerExit {
 /** A worker that failed before it was ever ready. */
 export class WorkerBootError extends SupervisorError {
   readonly exit: WorkerExit;
+  /** How it failed, as the message says it. */
+  readonly why: string;
 
   constructor(exit: WorkerExit, why: string) {
     super(
@@ -68,6 +72,7 @@ export class WorkerBootError extends SupervisorError {
       `Worker ${exit.pid ?? "(no process)"} ${why}.${quoteStderr(exit.stderr)}`,
     );
     this.exit = exit;
+    this.why = why;
   }
 }
 
@@ -85,6 +90,17 @@ export class RestartLimitError extends SupervisorError {
       `Giving up: more than ${limit} workers died within ${duration} ms.${ending}`,
     );
     this.exits = exits;
+  }
+}
+
+/** A test client that could not connect, or got no answer. */
+export class TestClientError extends SupervisorError {
+  /** What the server gave as a reason (`data` of its error); `undefined` when it gave none. */
+  readonly data: unknown;
+
+  constructor(message: string, options: ErrorOptions & { data?: unknown } = {}) {
+    super("ERR_SUPERVISOR_TEST_CLIENT", message, options);
+    this.data = options.data;
   }
 }
 

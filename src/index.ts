@@ -20,4 +20,6 @@ export type { ClusterStatus, HangReport, ManagerPhase, WorkerStatus } from "./pr
 export { setupStickyMaster } from "./primary/sticky-balancer.js";
 export type { WorkerVitals } from "./protocol.js";
 export type { EngineHost, EngineServer, SocketIoServer } from "./worker/engine.js";
+export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/job.js";
+export { type RunOnceOptions, runOnce } from "./worker/run-once.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

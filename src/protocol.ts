@@ -33,7 +33,11 @@ export type ToWorker =
   /** Close what you have and exit within `timeout` ms. */
   | { type: "supervisor:stop"; timeout: number }
   /** Open your inspector, and say where. */
-  | { type: "supervisor:inspect" };
+  | { type: "supervisor:inspect" }
+  /** It is in line for the lease that it asked for by `id`. */
+  | { type: "supervisor:lease-noted"; id: number }
+  /** The lease is its own until it says otherwise. */
+  | { type: "supervisor:lease-granted"; id: number };
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -58,9 +62,21 @@ export type ToPrimary =
    * as the answer to `inspect`.
    */
   | { type: "supervisor:inspector"; url: string | null; usr1Handlers: number }
+  /** Asks for the lease `name`; see leases.ts. `id`: unique among those of this worker. */
+  | { type: "supervisor:lease"; id: number; name: string }
+  /** It no longer does what the lease is for, or no longer asks for it. */
+  | { type: "supervisor:lease-over"; id: number; outcome: LeaseOutcome }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
+
+/**
+ * How a worker gives a lease back. `"failed"`, `"released"`: it is in line again; `"withdrawn"`: it
+ * is not.
+ */
+export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
+
+const LEASE_OUTCOMES = ["failed", "released", "withdrawn"] as const;
 
 /** Which of the primary's servers a connection came to. */
 export interface Listener {
@@ -147,6 +163,9 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:return": (m) => m.data instanceof Uint8Array && isListener(m.listener),
   "supervisor:inspector": (m) =>
     (m.url === null || typeof m.url === "string") && typeof m.usr1Handlers === "number",
+  "supervisor:lease": (m) => typeof m.id === "number" && typeof m.name === "string",
+  "supervisor:lease-over": (m) =>
+    typeof m.id === "number" && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
@@ -165,6 +184,8 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",
   "supervisor:inspect": () => true,
+  "supervisor:lease-noted": (m) => typeof m.id === "number",
+  "supervisor:lease-granted": (m) => typeof m.id === "number",
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

@@ -32,7 +32,10 @@ export function statusTable(name: string, status: ClusterStatus): string {
   const inspected = status.workers
     .filter(({ inspector }) => inspector)
     .map(({ pid, inspector }) => `${pid} is inspected: ${inspector}`);
-  return [head, ...lines, ...inspected, ""].join("\n");
+  const working = status.workers
+    .filter(({ jobs }) => jobs?.length > 0) // a primary of an earlier version tells of none
+    .map(({ pid, jobs }) => `${pid} runs: ${jobs.join(", ")}`);
+  return [head, ...lines, ...working, ...inspected, ""].join("\n");
 }
 
 /** Two units at the most: 42 s, 3 m 5 s, 2 h 10 m, 12 d 4 h. */

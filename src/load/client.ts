@@ -1,8 +1,8 @@
 import type { Agent } from "node:http";
 import type { Socket } from "socket.io-client";
+import { reasonOf } from "../connect-reason.js";
 import { DeliveryLedger, EchoLedger } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
-import { reasonOf } from "./reasons.js";
 import { type Counts, count } from "./result.js";
 import { type ClientPlan, firstMessageFrom, isBinary, messageAt } from "./schedule.js";
 

@@ -1,9 +1,9 @@
 import type { Socket } from "socket.io-client";
+import { reasonOf } from "../connect-reason.js";
 import type { Connect } from "./client.js";
 import { LoadError } from "./errors.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
-import { reasonOf } from "./reasons.js";
 import type { ServerAbilities } from "./result.js";
 import type { Route } from "./swarm.js";
 

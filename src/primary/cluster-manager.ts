@@ -180,8 +180,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
 
   /** A snapshot; plain data. */
   status(): ClusterStatus {
+    const { sessions, leases } = this.#coordinator ?? {};
     const workers = this.#handles().map((handle) =>
-      workerStatus(handle, this.#coordinator?.sessions.count(handle) ?? 0),
+      workerStatus(handle, sessions?.count(handle) ?? 0, leases?.heldBy(handle) ?? []),
     );
     return {
       pid: process.pid,

@@ -6,6 +6,7 @@ import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { startAdapterRelay } from "./adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
+import { Leases } from "./leases.js";
 import { OwnerDirectory } from "./owner-directory.js";
 import { Placement } from "./placement.js";
 import { SessionTable } from "./session-table.js";
@@ -26,6 +27,7 @@ export class Coordinator {
   readonly placement = new Placement(this.sessions);
   readonly waiters = new SessionWaiters();
   readonly affinity = new ClientAffinity<WorkerHandle>();
+  readonly leases: Leases;
   readonly #directory: OwnerDirectory;
   /** Made for the first worker that asks. */
   #gatewayDir: string | undefined;
@@ -42,6 +44,7 @@ export class Coordinator {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
+    this.leases = new Leases(registry);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));

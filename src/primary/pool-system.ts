@@ -13,12 +13,16 @@ export interface PoolSystem {
   fork(): Worker;
 }
 
-export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
+export const realClock: Pick<PoolSystem, "now" | "after"> = {
   now: () => performance.now(),
   after: (ms, act) => {
     const timer = setTimeout(act, ms);
     return () => clearTimeout(timer);
   },
+};
+
+export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
+  ...realClock,
   fork: () => forkWorker(options),
 });
 

@@ -20,6 +20,8 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
+  /** Names of the jobs of `runOnce()` that it has. */
+  jobs: string[];
 }
 
 export interface ClusterStatus {
@@ -52,7 +54,7 @@ export function idOf(handle: WorkerHandle): string {
   return String(handle.pid);
 }
 
-export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStatus {
+export function workerStatus(handle: WorkerHandle, sessions: number, jobs: string[]): WorkerStatus {
   return {
     id: idOf(handle),
     pid: handle.pid,
@@ -63,6 +65,7 @@ export function workerStatus(handle: WorkerHandle, sessions: number): WorkerStat
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,
+    jobs,
   };
 }
 

@@ -10,6 +10,8 @@ interface RegistryEvents {
   forked: [WorkerHandle];
   /** A worker may get connections, for the first time. */
   ready: [WorkerHandle];
+  /** Its state is another one now; comes after `ready` and `gone`. */
+  state: [WorkerHandle];
   /** A worker can no longer be reached. Comes once, before or with `exit`. */
   gone: [WorkerHandle];
   /** The process has ended. */
@@ -105,6 +107,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
       this.emit("ready", handle);
     }
     if (state === "dead") this.emit("gone", handle);
+    this.emit("state", handle);
   }
 
   #choose(): void {

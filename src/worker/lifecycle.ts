@@ -2,6 +2,7 @@ import { drainPace } from "../policy/drain.js";
 import type { ClientConnections } from "./client-connections.js";
 import type { EngineServer } from "./engine.js";
 import { closeInspector } from "./inspector.js";
+import { openWork } from "./open-work.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 
 /** How long clients may take to answer the close of their WebSocket (ms). */
@@ -16,7 +17,7 @@ type Phase = "serving" | "draining" | "stopping" | "ending";
  * Everything of one worker that has to be closed before it may end.
  *
  * Sessions are closed by their transports, so that clients reconnect by themselves. Draining does
- * it one by one and waits for all requests; stopping does it at once.
+ * it one by one and waits for all requests; stopping does it at once. Both wait for jobs to end.
  */
 export class WorkerLifecycle {
   readonly #connections: ClientConnections;
@@ -26,6 +27,7 @@ export class WorkerLifecycle {
   constructor(channel: PrimaryChannel, connections: ClientConnections) {
     this.#connections = connections;
     connections.on("close", () => this.#endIfDone());
+    openWork.on("none", () => this.#endIfDone());
     // A terminal's Ctrl-C and pm2's tree kill reach the whole group: who ends when is the
     // primary's to say. Handlers of the application are called all the same.
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
@@ -88,7 +90,8 @@ export class WorkerLifecycle {
 
   readonly #endIfDone = (): void => {
     const isLeaving = this.#phase === "draining" || this.#phase === "stopping";
-    if (isLeaving && this.#connections.size === 0 && this.#sessions().length === 0) this.#end();
+    if (!isLeaving || openWork.any) return;
+    if (this.#connections.size === 0 && this.#sessions().length === 0) this.#end();
   };
 
   /** An application that handles SIGTERM is asked by it, and ends when its own work is done. */

@@ -42,6 +42,7 @@ const NAMES = {
     "SupervisorError",
     "WorkerBootError",
     "answerLoadTest",
+    "runOnce",
     "setupStickyMaster",
     "setupWorker",
   ],
@@ -59,6 +60,7 @@ const NAMES = {
     "defineEvents",
     "typed",
   ],
+  "socket-supervisor/testing": ["TestClientError", "createSocketIOClient", "startTestCluster"],
 };
 
 for (const [entry, names] of Object.entries(NAMES)) {
@@ -84,14 +86,25 @@ t.test("the README's three lines type-check against the package's declarations",
   t.teardown(() => rm(dir, { recursive: true }));
   await writeFile(
     join(dir, "use.mts"),
-    `import { createServer } from "node:http";
+    `import { once } from "node:events";
+import { createServer } from "node:http";
 import { Server } from "socket.io";
-import { ClusterManager, setupStickyMaster, setupWorker, type ClusterStatus } from "socket-supervisor";
+import { ClusterManager, runOnce, setupStickyMaster, setupWorker, type ClusterStatus } from "socket-supervisor";
+import { startTestCluster } from "socket-supervisor/testing";
 const manager = new ClusterManager({ port: 7001, count: 4, stickyLoadBalancingMethod: "least-connection" });
 setupStickyMaster(createServer(), { loadBalancingMethod: "round-robin" });
 const status: ClusterStatus = manager.status();
 manager.on("worker:exit", (worker, exit) => console.log(worker.id, exit.signal, status.sessions));
 await setupWorker(new Server(createServer()));
+await using job = runOnce("cleanup", async ({ name, signal }) => () => console.log(name, signal.aborted));
+console.log(job.leading);
+await using cluster = await startTestCluster({ worker: new URL("worker.js", import.meta.url), count: 2 });
+await using client = await cluster.client({ namespace: "/chat", auth: { token: "a" } });
+const [message] = await once(client, "message");
+const sum: number = await client.sendWithAck("add", 1, message);
+console.log(sum);
+// @ts-expect-error a free port is taken
+await startTestCluster({ worker: "worker.js", port: 7001 });
 // @ts-expect-error not a method
 new ClusterManager({ stickyLoadBalancingMethod: "fastest" });
 // @ts-expect-error a number

@@ -9,7 +9,7 @@ import {
 const files = sourceFiles();
 const byPath = new Map(files.map((file) => [file.path, file]));
 
-type Layer = "entry" | "primary" | "worker" | "load" | "app" | "policy" | "base";
+type Layer = "entry" | "primary" | "worker" | "load" | "app" | "testing" | "policy" | "base";
 
 /** What each layer may import of the others (DESIGN, section 7). */
 const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
@@ -18,11 +18,14 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
   worker: ["worker", "policy", "base"],
   load: ["load", "policy", "base"],
   app: ["app", "policy", "base"],
+  // It runs a primary, in a process of its own.
+  testing: ["testing", "primary", "policy", "base"],
   policy: ["policy"],
   base: ["policy", "base"],
 };
 
 const BASE = [
+  "connect-reason.ts",
   "control-path.ts",
   "errors.ts",
   "is-alive.ts",
@@ -38,7 +41,7 @@ function layerOf(path: string): Layer {
   if (folder === "cli") return "entry";
   if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
   if (folder === "cli") return "entry";
-  for (const layer of ["primary", "worker", "load", "app", "policy"] as const) {
+  for (const layer of ["primary", "worker", "load", "app", "testing", "policy"] as const) {
     if (folder === layer) return layer;
   }
   throw new Error(`src/${path}: this test has to be told which layer that is`);

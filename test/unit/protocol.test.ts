@@ -41,6 +41,8 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
   { type: "supervisor:inspect" },
+  { type: "supervisor:lease-noted", id: 1 },
+  { type: "supervisor:lease-granted", id: 1 },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -57,6 +59,10 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:return", data: bytes, listener },
   { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 },
   { type: "supervisor:inspector", url: null, usr1Handlers: 1 },
+  { type: "supervisor:lease", id: 1, name: "cleanup" },
+  { type: "supervisor:lease-over", id: 1, outcome: "failed" },
+  { type: "supervisor:lease-over", id: 1, outcome: "released" },
+  { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import t from "tap";
+import { reasonOf } from "../../../src/connect-reason.js";
 import { LoadError } from "../../../src/load/errors.js";
 import { preflight, readLimits } from "../../../src/load/preflight.js";
-import { reasonOf } from "../../../src/load/reasons.js";
 import { findAddress, isLoopback } from "../../../src/load/target.js";
 import { listen } from "../../helpers/loopback.js";
 

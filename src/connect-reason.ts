@@ -1,5 +1,5 @@
 /** What socket.io-client's errors have beside a message; it depends on the transport. */
-interface ConnectError extends Error {
+export interface ConnectError extends Error {
   /** The server's own answer to the namespace. */
   data?: unknown;
   type?: string;
