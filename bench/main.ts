@@ -71,10 +71,19 @@ async function runWorkload(
   return samples;
 }
 
+async function stopAll(running: Running): Promise<void> {
+  await Promise.all([...running.values()].map((system) => system.stop()));
+}
+
 async function main(options: BenchOptions): Promise<void> {
   const machine = describeMachine();
   const raw: Record<string, Samples> = {};
   const running: Running = new Map();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      stopAll(running).finally(() => process.exit(130));
+    });
+  }
   try {
     await startAll(options, running);
     console.log(`${machine.text}\n${missingText(options.systems)}`);
@@ -88,7 +97,7 @@ async function main(options: BenchOptions): Promise<void> {
       console.log(workloadTable(plan, clients, summaries));
     }
   } finally {
-    for (const system of running.values()) await system.stop();
+    await stopAll(running);
   }
   if (options.json === undefined) return;
   const { workers, runs, times } = options;
