@@ -127,3 +127,13 @@ new ClusterManager({ count: "4" });
   );
   t.pass("tsc accepts it");
 });
+
+t.test("the application's fetch() is not touched", async (t) => {
+  const code = `await import("socket-supervisor");
+    const symbols = Object.getOwnPropertySymbols(globalThis).map(String);
+    console.log(symbols.filter((name) => name.includes("undici")).join());`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", code], {
+    cwd: ROOT,
+  });
+  t.equal(stdout.trim(), "", "no dispatcher was set");
+});
