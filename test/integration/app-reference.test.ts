@@ -30,15 +30,16 @@ t.test("everything that a controller can emit to, over three workers", async (t)
   await a.emitWithAck("join", c.id, ["game2"]);
   const others = await clientPerWorker(t, `${url}/myNamespace`, 3, "websocket", { path });
 
+  const toAll = (...event: Heard): [Heard[], Heard[], Heard[]] => [[event], [event], [event]];
   const cases: [what: string, a: Heard[], b: Heard[], c: Heard[]][] = [
     ["self", [["hello", "can you hear me?", 1, 2, "abc"]], [], []],
     ["others", [], [["broadcast", "hello friends!"]], [["broadcast", "hello friends!"]]],
     ["room", [], [["nice game", "let's play a game"]], []],
     ["rooms", [], [["nice game", "(too)"]], [["nice game", "(too)"]]],
     ["in room", [["big-announcement", "soon"]], [["big-announcement", "soon"]], []],
-    ["ctx.nsp", ...([0, 0, 0].map(() => [["bigger-announcement", "soon"]]) as Triple)],
+    ["ctx.nsp", ...toAll("bigger-announcement", "soon")],
     ["local", [["hi", "my lovely babies"]], [], []],
-    ["volatile", ...([0, 0, 0].map(() => [["position", 1]]) as Triple)],
+    ["volatile", ...toAll("position", 1)],
   ];
   for (const [what, ...expected] of cases) {
     const log = await heard([a, b, c], [a], () => a.emitWithAck("emits", what));
@@ -60,7 +61,6 @@ t.test("everything that a controller can emit to, over three workers", async (t)
   others[0]?.emit("emits");
   t.strictSame(await Promise.all(fromCtx), [["soon"], ["soon"], ["soon"]], "ctx.nsp of another");
 });
-type Triple = [Heard[], Heard[], Heard[]];
 
 t.test("what a method returns: to the client, to all, or as the acknowledgement", async (t) => {
   const [a, b] = await trio(t);
