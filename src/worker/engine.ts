@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { readQuery } from "../policy/query.js";
 
 /** A session of an Engine.IO server, as far as we look at it. */
 export interface EngineSocket extends EventEmitter {
@@ -54,9 +55,7 @@ type PreparedRequest = IncomingMessage & { _query?: Record<string, string> };
  */
 export function sidOf(request: IncomingMessage): string | undefined {
   const prepared = request as PreparedRequest;
-  prepared._query ??= Object.fromEntries(
-    new URL(request.url ?? "/", "https://socket.io").searchParams,
-  );
+  prepared._query ??= readQuery(request.url ?? "/");
   return prepared._query.sid || undefined;
 }
 

@@ -1,7 +1,8 @@
-import { Agent, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type EngineServer, ownsSession, sidOf } from "./engine.js";
 import type { LocalHandlers } from "./forwarding.js";
+import { PeerClient } from "./peer-client.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import { RequestForwarding } from "./request-forwarding.js";
 import type { ReturnableConnections } from "./return-connection.js";
@@ -18,7 +19,7 @@ const MAX_REMEMBERED = 10_000;
  * application's middlewares run once, where the session is.
  */
 export class ForeignRequests {
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64 });
+  readonly #peers = new PeerClient();
   readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
   readonly #returnable: Pick<ReturnableConnections, "hold">;
   /** Connections whose first handshake is to be answered here. */
@@ -72,6 +73,7 @@ export class ForeignRequests {
 
   /** A worker has ended. */
   forget(gateway: string): void {
+    this.#peers.forget(gateway);
     for (const [sid, owner] of this.#owners) if (owner === gateway) this.#owners.delete(sid);
   }
 
@@ -110,7 +112,9 @@ export class ForeignRequests {
     if (worker === null) {
       local.handleRequest(req, res);
     } else {
-      const forwarding = new RequestForwarding(undefined, local, req, res);
+      const forwarding = new RequestForwarding(this.#peers, local, req, res, {
+        ownConnection: true,
+      });
       forwarding.send(worker, () => local.handleRequest(req, res));
     }
   }
@@ -133,7 +137,7 @@ export class ForeignRequests {
       local.handleRequest(req, res);
       return;
     }
-    const forwarding = new RequestForwarding(this.#agent, local, req, res);
+    const forwarding = new RequestForwarding(this.#peers, local, req, res);
     forwarding.send(owner, async () => {
       // What was remembered is out of date: the session has ended, or its id is used again.
       const present = await this.#askOwner(sid);

@@ -1,0 +1,40 @@
+import { createRequire } from "node:module";
+import type { Dispatcher, Pool as UndiciPool } from "undici";
+
+/*
+ * undici costs half of what http.request() does, and forwarding is mostly that. Its main file makes
+ * an agent of its own the one that the application's fetch() uses, so only the pool is loaded.
+ */
+const Pool = createRequire(import.meta.url)("undici/lib/dispatcher/pool.js") as typeof UndiciPool;
+
+/** HTTP to the gateways of other workers, over connections that are kept for a few seconds. */
+export class PeerClient {
+  readonly #pools = new Map<string, UndiciPool>();
+
+  send(gateway: string, request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
+    this.#poolOf(gateway).dispatch(request, handler);
+  }
+
+  /** The worker has ended; answers that it has sent still come. */
+  forget(gateway: string): void {
+    // Closing fails only for a pool that was closed before.
+    this.#pools.get(gateway)?.close(() => {});
+    this.#pools.delete(gateway);
+  }
+
+  #poolOf(gateway: string): UndiciPool {
+    let pool = this.#pools.get(gateway);
+    if (pool === undefined) {
+      pool = new Pool("http://localhost", {
+        socketPath: gateway,
+        connections: null, // polls wait, so each needs a connection of its own
+        pipelining: 1,
+        // A poll lasts as long as nothing happens; Engine.IO and the client have their own limits.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      this.#pools.set(gateway, pool);
+    }
+    return pool;
+  }
+}

@@ -1,0 +1,58 @@
+import t from "tap";
+import { readQuery } from "../../../src/policy/query.js";
+
+const asUrl = (target: string): Record<string, string> =>
+  Object.fromEntries(new URL(target, "https://socket.io").searchParams);
+
+t.test("R2: a query is read as URL reads it", async (t) => {
+  for (const target of [
+    "/",
+    "/socket.io/",
+    "/socket.io/?",
+    "/socket.io/?EIO=4&transport=polling&t=abc123&sid=lv_VI97HAXpY6yYWAAAC",
+    "/socket.io/?sid=a&sid=b",
+    "/?sid",
+    "/?sid=",
+    "/?=x",
+    "/?&&a=1&&",
+    "/?a=b=c",
+    "/?sid=%61%20b",
+    "/?sid=a+b",
+    "/?sid=a#sid=b",
+    "/a#b?sid=c",
+    "/?sid=a?sid=b",
+    "/?__proto__=x&sid=a",
+    "/?constructor=x&toString=y",
+    "/?1=a&0=b",
+    "/../x/./y?sid=a",
+    "//host/path?sid=a",
+    "/\\host?sid=a",
+    "http://elsewhere/?sid=a",
+    "/?sid=ä",
+    "/?sid=a;b",
+    "*",
+  ]) {
+    t.same(Object.entries(readQuery(target)), Object.entries(asUrl(target)), target);
+  }
+});
+
+t.test("R2: what is no URL is none here, either", async (t) => {
+  for (const target of ["//", "//?sid=a", "http://"]) t.throws(() => readQuery(target), TypeError);
+});
+
+t.test("R2: so are any others", async (t) => {
+  const letters = "ab/?&=#%.+-_~;: 1";
+  for (let n = 0; n < 5_000; n++) {
+    const length = 1 + (n % 20);
+    const random = () => letters[Math.floor(Math.random() * letters.length)];
+    const target = `/${Array.from({ length }, random).join("")}`;
+    let expected: Record<string, string> | undefined;
+    try {
+      expected = asUrl(target);
+    } catch {
+      // no URL
+    }
+    if (expected === undefined) t.throws(() => readQuery(target), target);
+    else if (JSON.stringify(readQuery(target)) !== JSON.stringify(expected)) t.fail(target);
+  }
+});
