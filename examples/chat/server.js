@@ -2,18 +2,12 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { Server } from "socket.io";
+import { createSocketApp, EventError } from "socket-supervisor/app";
 
 const MAX_LABEL_LENGTH = 32;
 const MAX_TEXT_LENGTH = 1000;
 
-/**
- * What one socket tells the others about itself. It lives in `socket.data`, because that is what
- * `fetchSockets()` brings back from the other workers.
- * @typedef {{ name?: string, room?: string, worker: number, transport: string }} Person
- */
-
-/** The message of a refusal goes to the client; that of any other error stays on the server. */
-class Refusal extends Error {}
+/** @typedef {import("socket-supervisor/app").Context} Context */
 
 /**
  * The chat knows nothing about clusters: it is an ordinary HTTP server with an ordinary Socket.IO
@@ -24,7 +18,14 @@ export function createChat() {
   const page = readFileSync(new URL("./public/index.html", import.meta.url));
   const httpServer = createServer((req, res) => servePage(page, req, res));
   const io = new Server(httpServer);
-  io.on("connection", (socket) => welcome(io, socket));
+  createSocketApp(io)
+    .of("/")
+    .route("connection", welcome)
+    .route("join", join)
+    .route("say", say)
+    .route("who", who)
+    // Not "disconnecting": whoever asks `who` upon this news must not find the socket in the room.
+    .route("disconnect", leave);
   return { httpServer, io };
 }
 
@@ -36,119 +37,76 @@ export function createChat() {
 function servePage(page, req, res) {
   // Not `new URL()`: it throws on request targets like "//", which anybody can send.
   const path = (req.url ?? "").split("?", 1)[0];
-  if (path !== "/") {
-    res.writeHead(404, { "content-type": "text/plain; charset=utf-8" }).end("Not found\n");
+  const isAsked = path === "/" && ["GET", "HEAD"].includes(req.method ?? "");
+  if (!isAsked) {
+    res.setHeader("content-type", "text/plain; charset=utf-8");
+    if (path !== "/") res.writeHead(404).end("Not found\n");
+    else res.writeHead(405, { allow: "GET, HEAD" }).end("Method not allowed\n");
     return;
   }
-  if (req.method !== "GET" && req.method !== "HEAD") {
-    res
-      .writeHead(405, { allow: "GET, HEAD", "content-type": "text/plain; charset=utf-8" })
-      .end("Method not allowed\n");
-    return;
-  }
-  res
-    .writeHead(200, {
-      "content-type": "text/html; charset=utf-8",
-      "content-length": page.length,
-      "cache-control": "no-cache",
-      "x-content-type-options": "nosniff",
-    })
-    .end(page);
+  res.writeHead(200, {
+    "content-type": "text/html; charset=utf-8",
+    "content-length": page.length,
+    "cache-control": "no-cache",
+    "x-content-type-options": "nosniff",
+  });
+  res.end(page);
 }
 
-/**
- * @param {import("socket.io").Server} io
- * @param {import("socket.io").Socket} socket
- */
-function welcome(io, socket) {
-  /** @type {Person} */
-  const person = { worker: process.pid, transport: socket.conn.transport.name };
-  socket.data = person;
-  socket.emit("welcome", { id: socket.id, worker: person.worker, transport: person.transport });
-
+/** @param {Context} ctx */
+function welcome({ socket }) {
+  // What the others are told: `fetchSockets()` brings it back from the other workers.
+  socket.data = { worker: process.pid, transport: socket.conn.transport.name };
+  socket.emit("welcome", { id: socket.id, ...socket.data });
   // Most clients start with polling and upgrade after they joined, so the list changes once more.
   socket.conn.on("upgrade", (transport) => {
-    person.transport = transport.name;
-    if (person.room !== undefined) {
-      io.to(roomKey(person.room)).emit("presence", { type: "upgraded", ...person });
-    }
+    socket.data.transport = transport.name;
+    const { room } = socket.data;
+    if (room) socket.nsp.to(key(room)).emit("presence", { type: "upgraded", ...socket.data });
   });
-
-  answer(socket, "join", async (payload) => {
-    const name = label(payload?.name, "name");
-    const room = label(payload?.room, "room");
-    await leave(socket, person, room);
-    person.name = name;
-    person.room = room;
-    await socket.join(roomKey(room));
-    socket.to(roomKey(room)).emit("presence", { type: "joined", ...person });
-    return { ok: true, name, room, worker: person.worker };
-  });
-
-  answer(socket, "say", (payload) => {
-    const room = roomOf(person);
-    const text = typeof payload === "string" ? payload.trim() : "";
-    if (text.length < 1 || text.length > MAX_TEXT_LENGTH) {
-      throw new Refusal(`A message is a text of 1 to ${MAX_TEXT_LENGTH} characters.`);
-    }
-    const at = Date.now();
-    // The id is there because names are not unique: a page knows its own messages by it.
-    io.to(roomKey(room)).emit("message", {
-      id: socket.id,
-      from: person.name,
-      text,
-      worker: person.worker,
-      at,
-    });
-    return { ok: true, at };
-  });
-
-  answer(socket, "who", async () => {
-    const sockets = await io.in(roomKey(roomOf(person))).fetchSockets();
-    return { people: sockets.map(({ id, data }) => ({ id, ...data })) };
-  });
-
-  // "disconnect" and not "disconnecting": whoever asks `who` upon this news must not find the
-  // socket in the room any more.
-  socket.on("disconnect", () => leave(socket, person));
 }
 
 /**
- * Takes the socket out of its room, unless that is the one it is about to join, and tells it.
- * @param {import("socket.io").Socket} socket
- * @param {Person} person
- * @param {string} [next]
+ * @param {Context} ctx
+ * @param {any} payload what a client sends: anything
  */
-async function leave(socket, person, next) {
-  const { room } = person;
-  if (room === undefined || room === next) {
-    return;
-  }
-  await socket.leave(roomKey(room));
-  socket.to(roomKey(room)).emit("presence", { type: "left", ...person });
+async function join(ctx, payload) {
+  const { data } = ctx.socket;
+  const name = text(payload?.name, "name", MAX_LABEL_LENGTH);
+  const room = text(payload?.room, "room", MAX_LABEL_LENGTH);
+  if (room !== data.room) await leave(ctx);
+  Object.assign(data, { name, room });
+  await ctx.socket.join(key(room));
+  ctx.socket.to(key(room)).emit("presence", { type: "joined", ...data });
+  return { ok: true, name, room, worker: data.worker };
 }
 
 /**
- * Registers a handler whose result is the acknowledgement. Clients send what they like, so the
- * acknowledgement may be missing, and whatever goes wrong must not reach the process.
- * @param {import("socket.io").Socket} socket
- * @param {string} event
- * @param {(payload: any) => object | Promise<object>} handler
+ * @param {Context} ctx
+ * @param {unknown} said
  */
-function answer(socket, event, handler) {
-  socket.on(event, async (...args) => {
-    const acknowledge = typeof args.at(-1) === "function" ? args.pop() : () => {};
-    try {
-      acknowledge(await handler(args[0]));
-    } catch (error) {
-      if (error instanceof Refusal) {
-        acknowledge({ error: error.message });
-        return;
-      }
-      console.error(`chat: "${event}" failed:`, error instanceof Error ? error.message : error);
-      acknowledge({ error: "That did not work. Please try again." });
-    }
-  });
+function say({ socket }, said) {
+  const { name, worker } = socket.data;
+  const room = roomOf(socket);
+  const message = text(said, "message", MAX_TEXT_LENGTH);
+  const at = Date.now();
+  // The id is there because names are not unique: a page knows its own messages by it.
+  socket.nsp.to(room).emit("message", { id: socket.id, from: name, text: message, worker, at });
+  return { ok: true, at };
+}
+
+/** @param {Context} ctx */
+async function who({ socket }) {
+  const sockets = await socket.nsp.in(roomOf(socket)).fetchSockets();
+  return { people: sockets.map(({ id, data }) => ({ id, ...data })) };
+}
+
+/** @param {Context} ctx */
+async function leave({ socket }) {
+  const { room } = socket.data;
+  if (!room) return;
+  await socket.leave(key(room));
+  socket.to(key(room)).emit("presence", { type: "left", ...socket.data });
 }
 
 /**
@@ -156,26 +114,23 @@ function answer(socket, event, handler) {
  * apart from those, so that nobody can listen in by joining "room" <somebody's id>.
  * @param {string} room
  */
-function roomKey(room) {
+function key(room) {
   return `room:${room}`;
 }
 
-/** @param {Person} person */
-function roomOf(person) {
-  if (person.room === undefined) {
-    throw new Refusal("Join a room first.");
-  }
-  return person.room;
+/** @param {import("socket.io").Socket} socket */
+function roomOf({ data: { room } }) {
+  if (!room) throw new EventError("NO_ROOM", "Join a room first.");
+  return key(room);
 }
 
 /**
  * @param {unknown} value
  * @param {string} what
+ * @param {number} max
  */
-function label(value, what) {
-  const text = typeof value === "string" ? value.trim() : "";
-  if (text.length < 1 || text.length > MAX_LABEL_LENGTH) {
-    throw new Refusal(`A ${what} is a text of 1 to ${MAX_LABEL_LENGTH} characters.`);
-  }
-  return text;
+function text(value, what, max) {
+  const trimmed = typeof value === "string" ? value.trim() : "";
+  if (trimmed.length >= 1 && trimmed.length <= max) return trimmed;
+  throw new EventError("TEXT", `A ${what} is a text of 1 to ${max} characters.`);
 }

@@ -1,5 +1,5 @@
-import { SupervisorError } from "../errors.js";
 import type { Context, Middleware } from "./context.js";
+import { misuse } from "./misuse.js";
 
 /** Runs middleware from the outside in, `last` innermost, and resolves to what came out. */
 export async function compose(
@@ -11,7 +11,7 @@ export async function compose(
   if (!first) return last();
   let inner: Promise<unknown> | undefined;
   const result = await first(ctx, () => {
-    if (inner) throw new SupervisorError("ERR_SUPERVISOR_APP", "A middleware called next() twice.");
+    if (inner) throw misuse("A middleware called next() twice.");
     inner = compose(rest, ctx, last);
     // Whoever calls next() may look at its outcome later, or has failed before it could.
     inner.catch(() => {});

@@ -1,7 +1,7 @@
 import type { Socket } from "socket.io";
-import { SupervisorError } from "../errors.js";
 import type { App, Context } from "./context.js";
 import { type MethodMarks, markOfController, marksOfMethod } from "./decorators.js";
+import { misuse } from "./misuse.js";
 import type { AppNamespace } from "./namespace.js";
 import { type ControllerClass, knownOptions, type SocketAppOptions } from "./options.js";
 
@@ -24,7 +24,7 @@ export function mountController(
   create: Create = construct,
 ): void {
   const mark = markOfController(Class);
-  if (!mark) throw wrong(`Class ${Class.name} has no @WSController().`);
+  if (!mark) throw misuse(`Class ${Class.name} has no @WSController().`);
   knownOptions(`@WSController() of ${Class.name}`, mark.options, ["middleware"]);
   const { middleware = [] } = mark.options;
   const namespace = app.of(mark.namespace);
@@ -48,7 +48,8 @@ export function mountController(
   };
 
   for (const [name, { events, emit, broadcast }] of markedMethods(Class)) {
-    if (events.length === 0) throw wrong(`${Class.name}.${String(name)}() has no event to answer.`);
+    if (events.length === 0)
+      throw misuse(`${Class.name}.${String(name)}() has no event to answer.`);
     for (const { event, options } of events) {
       const handler = (ctx: Context, ...args: never[]) => {
         const call = (instance: Instance) => instance[name]?.(...args);
@@ -79,8 +80,4 @@ function* markedMethods(Class: ControllerClass): Generator<[string | symbol, Met
       if (marks) yield [name, marks];
     }
   }
-}
-
-function wrong(message: string): SupervisorError {
-  return new SupervisorError("ERR_SUPERVISOR_APP", message);
 }

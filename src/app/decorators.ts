@@ -1,6 +1,6 @@
-import { SupervisorError } from "../errors.js";
 import type { Middleware } from "./context.js";
 import type { Outputs } from "./events.js";
+import { misuse } from "./misuse.js";
 import type { ControllerClass, RouteOptions } from "./options.js";
 import type { StandardSchema } from "./standard-schema.js";
 
@@ -99,31 +99,20 @@ function decorator(name: string, mark: (marks: MethodMarks) => void): HandlerDec
       ? context.kind !== "method" || context.static || context.private
       : typeof target === "function";
     if (typeof method !== "function" || isOut) {
-      throw misplaced(`@${name}() is for methods of instances, by their name.`);
+      throw misuse(`@${name}() is for methods of instances, by their name.`);
     }
     const marks = methods.get(method) ?? { events: [], emit: [], broadcast: [] };
     methods.set(method, marks);
     mark(marks);
     if (!isStandard) return;
     context.addInitializer(function (this: unknown) {
-      for (const { value } of membersNamed(this as object, context.name)) {
-        if (value === method) return;
+      // In base classes, too: a method of a subclass may hide this one.
+      for (let holder = this; holder; holder = Object.getPrototypeOf(holder)) {
+        if (Object.getOwnPropertyDescriptor(holder, context.name)?.value === method) return;
       }
-      throw misplaced(
+      throw misuse(
         `@${name}() marked "${String(context.name)}", which another decorator then replaced: put @${name}() above it.`,
       );
     });
   };
-}
-
-/** A member of this name, and those of base classes that it hides. */
-function* membersNamed(instance: object, name: string | symbol): Generator<PropertyDescriptor> {
-  for (let holder = instance; holder; holder = Object.getPrototypeOf(holder)) {
-    const member = Object.getOwnPropertyDescriptor(holder, name);
-    if (member) yield member;
-  }
-}
-
-function misplaced(message: string): SupervisorError {
-  return new SupervisorError("ERR_SUPERVISOR_APP", message);
 }

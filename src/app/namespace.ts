@@ -2,8 +2,8 @@ import type { Namespace, Socket } from "socket.io";
 import { OptionError } from "../errors.js";
 import type { EventsDeclaration, Handler, RouteName } from "./events.js";
 import {
+  functions,
   knownOptions,
-  middlewareList,
   type NamespaceOptions,
   optionalFunction,
   type RouteOptions,
@@ -24,14 +24,13 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
   constructor(shared: Shared, name: string | RegExp, options: NamespaceOptions<E> = {}) {
     const path = `namespaces.${name}`;
     knownOptions(path, options, ["connectionMiddleware", "packetMiddleware", "onError", "events"]);
-    this.table = new RouteTable(String(name));
-    this.table.connectionMiddleware.push(
-      ...middlewareList(`${path}.connectionMiddleware`, options.connectionMiddleware),
+    const { connectionMiddleware, packetMiddleware, onError } = options;
+    this.table = new RouteTable(
+      String(name),
+      functions(`${path}.connectionMiddleware`, connectionMiddleware),
+      functions(`${path}.packetMiddleware`, packetMiddleware),
+      optionalFunction(`${path}.onError`, onError),
     );
-    this.table.packetMiddleware.push(
-      ...middlewareList(`${path}.packetMiddleware`, options.packetMiddleware),
-    );
-    this.table.onError = optionalFunction(`${path}.onError`, options.onError);
     this.#events = options.events?.listen ?? {};
 
     this.nsp = shared.app.io.of(name);
@@ -69,7 +68,7 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
     const declared = Object.hasOwn(this.#events, event) ? this.#events[event] : undefined;
     this.table.add(event, {
       handler: handler as AnyHandler,
-      middleware: middlewareList(`${path}.middleware`, options.middleware),
+      middleware: functions(`${path}.middleware`, options.middleware),
       args: schemas(`${path}.args`, options.args ?? (declared && (declared.args ?? []))),
       emit: [options.emit ?? []].flat(),
       broadcast: [options.broadcast ?? []].flat(),

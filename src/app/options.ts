@@ -63,14 +63,15 @@ export function knownOptions(name: string, value: object, known: readonly string
   }
 }
 
-/** @throws OptionError */
-export function middlewareList(name: string, value: unknown): readonly Middleware[] {
-  return functions<Middleware>(name, value ?? []);
-}
-
-/** @throws OptionError */
-export function classes(name: string, value: unknown): readonly ControllerClass[] {
-  return functions<ControllerClass>(name, value);
+/**
+ * A copy of a list of middleware or classes; empty when there is none.
+ *
+ * @throws OptionError
+ */
+export function functions<F>(name: string, value: readonly F[] | undefined): F[] {
+  const list: unknown = value ?? [];
+  if (Array.isArray(list) && list.every((item) => typeof item === "function")) return [...list];
+  throw new OptionError(name, value, "an array of functions");
 }
 
 /** @throws OptionError */
@@ -83,11 +84,6 @@ export function optionalFunction<F>(name: string, value: F): F {
 export function schemas(name: string, value: unknown): readonly StandardSchema[] | undefined {
   if (value === undefined || (Array.isArray(value) && value.every(isSchema))) return value;
   throw new OptionError(name, value, "an array of Standard Schemas");
-}
-
-function functions<F>(name: string, value: unknown): readonly F[] {
-  if (Array.isArray(value) && value.every((item) => typeof item === "function")) return value;
-  throw new OptionError(name, value, "an array of functions");
 }
 
 function isSchema(value: Partial<StandardSchema> | null | undefined): boolean {

@@ -1,6 +1,6 @@
-import { SupervisorError } from "../errors.js";
 import type { Context, Middleware } from "./context.js";
 import { SYSTEM_EVENTS, type SystemEvent } from "./events.js";
+import { misuse } from "./misuse.js";
 import type { StandardSchema } from "./standard-schema.js";
 
 /** Called with what went wrong, after the client got its answer. */
@@ -24,16 +24,16 @@ const NEVER_ARRIVE = ["connect", "connect_error", "newListener", "removeListener
 
 /** What is registered for one namespace. It can grow at any time; sockets look at it as it is. */
 export class RouteTable {
-  readonly namespace: string;
-  readonly connectionMiddleware: Middleware[] = [];
-  readonly packetMiddleware: Middleware[] = [];
-  onError: ErrorListener | undefined;
   readonly #events = new Map<string, Route>();
   readonly #system = new Map<SystemEvent, Route[]>(SYSTEM_EVENTS.map((event) => [event, []]));
 
-  constructor(namespace: string) {
-    this.namespace = namespace;
-  }
+  constructor(
+    readonly namespace: string,
+    readonly connectionMiddleware: Middleware[],
+    readonly packetMiddleware: Middleware[],
+    /** Instead of the app's. */
+    readonly onError: ErrorListener | undefined,
+  ) {}
 
   /** One handler for an event of clients; any number for those of the socket itself. */
   add(event: string, route: Route): void {
@@ -47,7 +47,7 @@ export class RouteTable {
     if (system) why = `Event ${where} comes from the socket itself: it takes no schemas.`;
     else if (NEVER_ARRIVE.includes(event)) why = `Event ${where} is reserved by Socket.IO.`;
     else if (this.#events.has(event)) why = `Event ${where} has a handler already.`;
-    if (why !== undefined) throw new SupervisorError("ERR_SUPERVISOR_APP", why);
+    if (why !== undefined) throw misuse(why);
     this.#events.set(event, route);
   }
 

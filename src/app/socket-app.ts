@@ -1,17 +1,17 @@
 import type { Server } from "socket.io";
-import { OptionError, SupervisorError } from "../errors.js";
+import { OptionError } from "../errors.js";
 import { logger } from "../option-checks.js";
 import type { App, Context, Middleware } from "./context.js";
 import { mountController } from "./controllers.js";
 import { EventError } from "./event-error.js";
 import type { EventsDeclaration } from "./events.js";
+import { misuse } from "./misuse.js";
 import { AppNamespace } from "./namespace.js";
 import {
   type ControllerClass,
-  classes,
   type EventsByNamespace,
+  functions,
   knownOptions,
-  middlewareList,
   type NamespaceOptions,
   optionalFunction,
   type SocketAppOptions,
@@ -45,15 +45,13 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
     this.#createController = optionalFunction("createController", options.createController);
     this.#shared = {
       app: this,
-      connectionMiddleware: [
-        ...middlewareList("connectionMiddleware", options.connectionMiddleware),
-      ],
-      packetMiddleware: [...middlewareList("packetMiddleware", options.packetMiddleware)],
+      connectionMiddleware: functions("connectionMiddleware", options.connectionMiddleware),
+      packetMiddleware: functions("packetMiddleware", options.packetMiddleware),
       onError: optionalFunction("onError", options.onError) ?? logError,
       logger: log,
     };
     for (const [name, own] of Object.entries(options.namespaces ?? {})) this.of(name, own);
-    this.useControllers(...classes("controllers", options.controllers ?? []));
+    this.useControllers(...functions("controllers", options.controllers));
   }
 
   /**
@@ -75,9 +73,7 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
     let why: string | undefined;
     if (known && options) why = "has been set up: give its options the first time";
     if (pattern && !(name instanceof RegExp)) why = `is one of ${pattern}: name it first`;
-    if (why !== undefined) {
-      throw new SupervisorError("ERR_SUPERVISOR_APP", `Namespace "${key}" ${why}.`);
-    }
+    if (why !== undefined) throw misuse(`Namespace "${key}" ${why}.`);
     if (known) return known;
     const made = new AppNamespace(this.#shared, name instanceof RegExp ? name : key, options);
     this.#namespaces.set(key, made);
@@ -87,13 +83,13 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
 
   /** Middleware for connections of all namespaces of the app, before their own. */
   useConnectionMiddleware(...middleware: Middleware[]): this {
-    this.#shared.connectionMiddleware.push(...middlewareList("middleware", middleware));
+    this.#shared.connectionMiddleware.push(...functions("middleware", middleware));
     return this;
   }
 
   /** Middleware for packets of all namespaces of the app, before their own. */
   useMiddleware(...middleware: Middleware[]): this {
-    this.#shared.packetMiddleware.push(...middlewareList("middleware", middleware));
+    this.#shared.packetMiddleware.push(...functions("middleware", middleware));
     return this;
   }
 
@@ -103,7 +99,7 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
    * @throws SupervisorError `ERR_SUPERVISOR_APP`
    */
   useControllers(...controllers: ControllerClass[]): this {
-    for (const Class of classes("controllers", controllers))
+    for (const Class of functions("controllers", controllers))
       mountController(this, Class, this.#createController);
     return this;
   }
@@ -121,9 +117,7 @@ export function createSocketApp<N extends EventsByNamespace = Record<never, neve
 ): SocketApp<N> {
   if (typeof io?.of !== "function") throw new OptionError("io", io, "a Socket.IO server");
   knownOptions("options", options, OPTIONS);
-  if (served.has(io)) {
-    throw new SupervisorError("ERR_SUPERVISOR_APP", "This Socket.IO server has an app already.");
-  }
+  if (served.has(io)) throw misuse("This Socket.IO server has an app already.");
   const app = new SocketApp(io, options);
   served.add(io);
   return app;

@@ -1,25 +1,20 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Server } from "socket.io";
 import type { Socket } from "socket.io-client";
 import t from "tap";
 import { startServer } from "../helpers/app-server.js";
+import { filesOf } from "../helpers/docs.js";
 import { next } from "../helpers/heard.js";
 import { ROOT, run } from "../helpers/spawned.js";
 
-const DOC = readFileSync(join(ROOT, "docs/app.md"), "utf8");
+const read = (name: string): string => readFileSync(join(ROOT, "docs", name), "utf8");
+const DOC = read("app.md");
 
 /** The document's files, compiled against the package's own declarations. */
 async function compiled(): Promise<<T>(name: string) => Promise<T>> {
-  await mkdir(join(ROOT, ".tap"), { recursive: true });
-  const dir = await mkdtemp(join(ROOT, ".tap", "app-docs-"));
-  t.teardown(() => rm(dir, { recursive: true }));
-  const blocks = [...DOC.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
-  const names = blocks.map((text) => /^\/\/ ([\w-]+\.ts)\n/.exec(text)?.[1] ?? "without-name.ts");
-  for (const [index, name] of names.entries())
-    await writeFile(join(dir, name), blocks[index] ?? "");
+  const { dir, names } = await filesOf(t, "docs/app.md", "ts");
   t.strictSame([...names].sort(), [
     ...["controllers.ts", "errors.ts", "events.ts", "routes.ts"],
     ...["typed-client.ts", "typed-server.ts"],
@@ -74,15 +69,20 @@ t.test("the code in docs/app.md compiles, and does what is said there", async (t
 });
 
 t.test("docs/app.md names what there is", async (t) => {
-  for (const [, path = ""] of DOC.matchAll(/\]\((?!#|http)([^)#]+)[^)]*\)/g)) {
-    t.ok(existsSync(join(ROOT, "docs", path)), path);
-  }
-  for (const [, anchor = ""] of DOC.matchAll(/\]\(#([\w-]+)\)/g)) {
-    const heading = new RegExp(`^## ${anchor.replaceAll("-", " ")}$`, "im");
-    t.match(DOC, heading, anchor);
-  }
   const app = await import("socket-supervisor/app");
   for (const name of Object.keys(app)) {
     if (name !== "Context") t.ok(DOC.includes(name), `${name} is documented`);
   }
 });
+
+for (const name of ["app.md", "migrate-egg.md", "migrate-midway.md"]) {
+  t.test(`links of docs/${name} lead somewhere`, async (t) => {
+    const doc = read(name);
+    for (const [, path = name, anchor] of doc.matchAll(/\]\((?!http)([^)#]+)?#?([^)]*)\)/g)) {
+      t.ok(existsSync(join(ROOT, "docs", path)), path);
+      if (!anchor) continue;
+      const heading = new RegExp(`^#+ ${anchor.replaceAll("-", "[- ]")}$`, "im");
+      t.match(read(path).replaceAll(/[,:]/g, ""), heading, `${path}#${anchor}`);
+    }
+  });
+}
