@@ -256,10 +256,10 @@ t.test("docs/deploy.md names commands and settings that pm2 has", async (t) => {
     .filter((name) => name !== "sd_notify");
   t.ok(settings.length > 2);
   for (const name of settings) t.ok(name in apps[0], name);
-  const help = await outcome(join(ROOT, "node_modules/.bin/pm2"), ["--help"], {
-    PM2_HOME: folder(t),
-    PM2_DISABLE_VERSION_CHECK: "1",
-  });
+  const pm2 = join(ROOT, "node_modules/.bin/pm2");
+  const env = { PM2_HOME: folder(t), PM2_DISABLE_VERSION_CHECK: "1" };
+  const help = await outcome(pm2, ["--help"], env);
+  await outcome(pm2, ["kill"], env); // to ask for help starts its daemon, too
   const commands = [...DOC.matchAll(/(?:^|`)pm2 (\w+)/gm)].map(([, name]) => name);
   for (const name of ["sendSignal", "trigger", "reload"]) t.ok(commands.includes(name), name);
   for (const name of new Set(commands)) t.match(help.output, new RegExp(`^\\s+${name}\\b`, "m"));

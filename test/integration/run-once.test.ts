@@ -73,7 +73,7 @@ t.test("one of three workers has the job, and it moves without running twice", a
     process.kill(first, "SIGKILL");
     const { pid, at } = await until("enter", 2);
     t.not(pid, first);
-    t.ok(at > killedAt && at - killedAt < 1_000, `after ${at - killedAt} ms`);
+    t.ok(at > killedAt && at - killedAt < 5_000, `after ${at - killedAt} ms`);
     t.equal(of("leave").length, 0);
     await ready;
     t.same(await leaders(cluster), [pid], "the new worker does not get it back");
@@ -93,7 +93,7 @@ t.test("one of three workers has the job, and it moves without running twice", a
     const { pid: leaver, at: leftAt } = await until("leave", 1);
     t.equal(leaver, enters.at(-2)?.pid);
     t.ok(at > leftAt, `the last one left ${at - leftAt} ms before`);
-    t.ok(at - leftAt < 1_000, `the next one came ${at - leftAt} ms later`);
+    t.ok(at - leftAt < 5_000, `the next one came ${at - leftAt} ms later`);
   });
 
   await t.test("a leader with a blocked event loop keeps it until it is killed", async (t) => {
@@ -125,7 +125,7 @@ t.test("one of three workers has the job, and it moves without running twice", a
     if (first === undefined) throw new Error("nobody has it");
     process.kill(first, "SIGURG");
     const second = await until("enter", before + 1);
-    t.ok(second.at - (await until("fail", 1)).at < 1_000, "the first time at once");
+    t.ok(second.at - (await until("fail", 1)).at < 4_000, "the first time at once");
     process.kill(second.pid, "SIGURG");
     const third = await until("enter", before + 2);
     t.ok(third.at - (await until("fail", 2)).at >= 245, "the second time after a wait");

@@ -188,7 +188,7 @@ t.test("a primary that dies takes its workers along, and whoever waits is told",
     code: "ERR_SUPERVISOR_TEST_CLUSTER",
     message: /was ended by SIGKILL\. The last lines of its output:\n.*worker \d+ boots/s,
   });
-  await gone(t, pids, 1_000);
+  await gone(t, pids, 5_000);
   await cluster.close();
 });
 
@@ -275,7 +275,7 @@ for (const mode of ["throws", "late", "forgets"]) {
     const { running, pids } = startRunner(t, ["--test", SAMPLE], mode);
     t.equal((await running.exit()).code, 1);
     t.match(running.stdout, mode === "late" ? /timed out/ : /this test fails/);
-    await gone(t, pids(), 1_000);
+    await gone(t, pids(), 5_000);
   });
 }
 
@@ -284,7 +284,7 @@ t.test("a runner that is killed leaves nothing", async (t) => {
   await running.says(/here/);
   t.equal(pids().filter(isAlive).length, 3);
   running.child.kill("SIGKILL");
-  await gone(t, pids(), 1_000);
+  await gone(t, pids(), 5_000);
 });
 
 t.test("it works in a thread, and leaves nothing when that is terminated", async (t) => {
@@ -294,5 +294,5 @@ t.test("it works in a thread, and leaves nothing when that is terminated", async
   t.equal(sum, 3);
   t.equal(closedPids.length, 1);
   t.equal(pids.length, 3);
-  await gone(t, [...closedPids, ...pids], 1_000);
+  await gone(t, [...closedPids, ...pids], 5_000);
 });
