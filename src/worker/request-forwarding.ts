@@ -165,6 +165,10 @@ function readBody(req: IncomingMessage, then: (body: Buffer | Readable | null) =
     if (bytes <= MAX_WHOLE) return;
     req.off("data", onData).off("end", onEnd);
     const stream = new PassThrough();
+    // undici destroys it when the answer comes before its end, or the connection breaks. That is told
+    // by the answer; the rest of the body is dropped.
+    stream.on("error", () => {});
+    stream.once("close", () => req.unpipe(stream).resume());
     for (const part of chunks) stream.write(part);
     req.pipe(stream);
     then(stream);
