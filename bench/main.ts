@@ -10,9 +10,6 @@ import { SYSTEMS } from "./systems/index.js";
 import type { RunningSystem } from "./systems/system.js";
 import type { WorkloadPlan } from "./workloads.js";
 
-/** ms of load after which the code of a server is as fast as it gets; the slowest workloads need it. */
-const WARM_UP = 4_000;
-
 type Running = Map<string, RunningSystem>;
 
 /** All runs of one workload: samples by system, the i-th of each beside each other. */
@@ -41,7 +38,7 @@ async function runWorkload(
 ): Promise<Samples> {
   const samples: Samples = {};
   const warmUps = plan.kind === "deploy" ? 0 : 1; // new processes are cold each time anyway
-  const warmUp = { ...times, window: Math.max(times.window, WARM_UP) };
+  const warmUp = { ...times, window: times.warmUp };
   let generator = new Generator();
   try {
     for (let run = -warmUps; run < runs; run++) {

@@ -34,6 +34,8 @@ export interface Times {
   lead: number;
   /** ms */
   window: number;
+  /** ms of the window of the run that does not count: code is faster when it has run for a while. */
+  warmUp: number;
 }
 
 /** @throws Error when the load cannot be put on the system at all */

@@ -59,8 +59,9 @@ export function parseOptions(args: string[]): BenchOptions | "help" {
     workers: positive("workers", values.workers),
     runs: positive("runs", values.runs ?? (quick ? "3" : "5")),
     times: {
-      lead: quick ? 400 : 700,
-      window: positive("window", values.window ?? (quick ? "1000" : "2000")),
+      lead: quick ? 300 : 700,
+      window: positive("window", values.window ?? (quick ? "600" : "2000")),
+      warmUp: quick ? 2_000 : 4_000,
     },
     json: values.json,
   };

@@ -105,13 +105,16 @@ function polling(agentOf: (n: number, shared: Agent) => Agent): Workload {
       }
     };
     let done: Promise<unknown> = Promise.resolve();
+    let waiting = clients;
     await new Promise<void>((resolve) => {
-      let waiting = clients;
       const opened = (): void => {
         if (--waiting === 0) resolve();
       };
       // A system that opens no session for everybody is measured with those it has.
-      setTimeout(resolve, 3_000).unref();
+      setTimeout(() => {
+        for (let n = 0; n < waiting; n++) meter.error("no session after 3 s");
+        resolve();
+      }, 3_000).unref();
       done = Promise.all(Array.from({ length: clients }, (_, n) => live(n, opened)));
     });
     return async () => {

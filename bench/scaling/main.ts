@@ -8,7 +8,7 @@ import { describeMachine } from "../report/machine.js";
 import { spreadOf } from "../report/summary.js";
 import { NodeProgram } from "../systems/node-system.js";
 import { WORKLOADS } from "../workloads.js";
-import { at, fitLine, type Line, saturation } from "./model.js";
+import { at, fitCost, type Line, saturation } from "./model.js";
 import { measureTable, type TableCost } from "./table.js";
 
 const WORKERS = [1, 2, 4, 8];
@@ -21,7 +21,7 @@ const MEASURED = {
   "polling-closing": 20,
   broadcast: 100,
 };
-const TIMES = { lead: 700, window: 2_000 };
+const TIMES = { lead: 700, window: 2_000, warmUp: 4_000 };
 
 type Name = keyof typeof MEASURED;
 type Role = "primary" | "worker";
@@ -60,7 +60,7 @@ async function takeTurns(name: Name, clusters: ReadonlyMap<number, NodeProgram>,
   for (let run = -1; run < runs; run++) {
     for (const [workers, cluster] of clusters) {
       process.stderr.write(`\r\x1b[K${name}: run ${run + 1} of ${runs}, ${workers} workers`);
-      const times = run < 0 ? { ...TIMES, window: 2 * TIMES.window } : TIMES;
+      const times = run < 0 ? { ...TIMES, window: TIMES.warmUp } : TIMES;
       const sample = await measure(generator, cluster, plan, MEASURED[name], times);
       if (run >= 0) samples[workers] = [...(samples[workers] ?? []), sample];
     }
@@ -90,7 +90,7 @@ function costTable(costs: Costs): string {
 function paper(costs: Costs) {
   const workers = LARGE - 1;
   const lines = (Object.keys(MEASURED) as Name[]).map((name) => {
-    const line: Line = fitLine(
+    const line: Line = fitCost(
       costs[name].map(({ workers, primary }) => ({ x: workers, y: primary })),
     );
     const microseconds = at(line, workers);

@@ -11,6 +11,13 @@ export interface Point {
   y: number;
 }
 
+/** A cost never falls for ever: where the line would, the mean is what there is to say. */
+export function fitCost(points: readonly Point[]): Line {
+  const line = fitLine(points);
+  if (line.slope >= 0) return line;
+  return { base: points.reduce((sum, { y }) => sum + y, 0) / points.length, slope: 0, r2: 0 };
+}
+
 /** Least squares. */
 export function fitLine(points: readonly Point[]): Line {
   const n = points.length;

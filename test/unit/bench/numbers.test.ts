@@ -2,7 +2,7 @@ import t from "tap";
 import { usedCpu } from "../../../bench/cpu.js";
 import type { Sample } from "../../../bench/measure.js";
 import { spreadOf, summarize } from "../../../bench/report/summary.js";
-import { at, fitLine, saturation } from "../../../bench/scaling/model.js";
+import { at, fitCost, fitLine, saturation } from "../../../bench/scaling/model.js";
 import { measureTable } from "../../../bench/scaling/table.js";
 
 t.test("a spread has the middle, and both ends", async (t) => {
@@ -73,6 +73,11 @@ t.test("a line through points, and where it leads", async (t) => {
   near(line.r2, 1);
   near(at(line, 63), 136);
   t.equal(saturation(50), 20_000);
+  const falling = [
+    { x: 1, y: 30 },
+    { x: 2, y: 10 },
+  ];
+  t.match(fitCost(falling), { base: 20, slope: 0 }, "a cost does not fall for ever");
   t.match(fitLine([{ x: 1, y: 3 }]), { base: 3, slope: 0 });
 });
 
