@@ -3,6 +3,8 @@ import { closingAgent, keepingAgent, type Meter, type Target, type Workload } fr
 
 const PATH = "/socket.io/?EIO=4&transport=polling";
 const ECHO = '42["echo","hello"]';
+/** ms without an answer, after which a client gives up: every poll here has one under way. */
+const NO_ANSWER = 1_000;
 
 /** A long-polling client without anything around it: it should cost less than what it measures. */
 export class PollingClient {
@@ -53,6 +55,7 @@ export class PollingClient {
           path: this.#path,
           method,
           agent: this.#agent,
+          timeout: NO_ANSWER,
           headers: {
             ...(this.#cookie === undefined ? {} : { cookie: this.#cookie }),
             ...(body === undefined
@@ -74,6 +77,7 @@ export class PollingClient {
           });
         },
       );
+      req.on("timeout", () => req.destroy(new Error(`no answer within ${NO_ANSWER} ms`)));
       req.on("error", reject);
       req.end(body);
     });
