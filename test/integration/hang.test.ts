@@ -2,6 +2,7 @@ import { once } from "node:events";
 import t from "tap";
 import { clientPerWorker, connectClient, runIn, startClient } from "../helpers/clients.js";
 import { isAlive, startCluster } from "../helpers/cluster.js";
+import { until } from "../helpers/loopback.js";
 
 const BLOCK = `
   function reticulateSplines() { const end = Date.now() + 60000; while (Date.now() < end); }
@@ -44,7 +45,9 @@ t.test(
     await ready;
     await reconnected;
     t.notOk(isAlive(victimPid));
-    t.match(cluster.output, new RegExp(`worker ${victimPid} has been silent`));
+    await until("it is logged", () =>
+      cluster.output.includes(`worker ${victimPid} has been silent`),
+    );
   },
 );
 
