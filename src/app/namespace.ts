@@ -40,7 +40,7 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
     this.nsp = shared.app.io.of(name);
     const sessionOf = onePerSocket((socket) => new Session(shared, this.table, socket));
     this.nsp.use((socket, proceed) => void sessionOf(socket).admit(proceed));
-    // Of a socket whose state was recovered, or that was here first, this is all there is.
+    // Sockets whose state was recovered, or that were here first, have passed no middleware.
     this.nsp.on("connection", (socket) => sessionOf(socket).attach());
     for (const socket of this.nsp.sockets.values()) sessionOf(socket).attach();
   }
