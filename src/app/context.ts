@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Server, Socket } from "socket.io";
+import { misuse } from "./errors.js";
 
 /** What a context says of the app that it belongs to. */
 export interface App {
@@ -64,11 +65,24 @@ export class Context<S = Socket> {
  */
 export type Middleware = (ctx: Context, next: () => Promise<unknown>) => unknown;
 
-const calls = new AsyncLocalStorage<Context>();
+const current = new AsyncLocalStorage<Context>();
 
-/** @internal */
-export function runWith<T>(ctx: Context, work: () => T): T {
-  return calls.run(ctx, work);
+/** Runs middleware from the outside in, `last` innermost, and resolves to what came out. */
+export function run(middleware: readonly Middleware[], ctx: Context, last: () => unknown) {
+  const runFrom = async (index: number): Promise<unknown> => {
+    const layer = middleware[index];
+    if (!layer) return last();
+    let inner: Promise<unknown> | undefined;
+    const result = await layer(ctx, () => {
+      if (inner) throw misuse("A middleware called next() twice.");
+      inner = runFrom(index + 1);
+      // Whoever calls next() may look at its outcome later, or has failed before it could.
+      inner.catch(() => {});
+      return inner;
+    });
+    return result === undefined ? inner : result;
+  };
+  return current.run(ctx, runFrom, 0);
 }
 
 /**
@@ -76,5 +90,5 @@ export function runWith<T>(ctx: Context, work: () => T): T {
  * `this.ctx` is the socket. `undefined` elsewhere.
  */
 export function currentContext(): Context | undefined {
-  return calls.getStore();
+  return current.getStore();
 }

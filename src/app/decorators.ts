@@ -1,8 +1,7 @@
-import type { Middleware } from "./context.js";
-import type { Outputs } from "./events.js";
-import { misuse } from "./misuse.js";
-import type { ControllerClass, RouteOptions } from "./options.js";
-import type { StandardSchema } from "./standard-schema.js";
+import { controllers, type MethodMarks, methods } from "./controllers.js";
+import { misuse } from "./errors.js";
+import type { Outputs, Schemas } from "./events.js";
+import type { ControllerClass, ControllerOptions, MessageOptions } from "./options.js";
 
 /**
  * A decorator of methods, as the standard has it (TC39, TypeScript 5 and later), and as
@@ -13,36 +12,6 @@ export interface HandlerDecorator<Args extends readonly unknown[] = never[]> {
   (prototype: object, name: string | symbol, descriptor: PropertyDescriptor): void;
 }
 
-export interface ControllerOptions {
-  /** For connections to the namespace, and for the messages that this controller handles. */
-  middleware?: readonly Middleware[];
-}
-
-export interface MessageOptions<A extends readonly StandardSchema[] | undefined> {
-  middleware?: RouteOptions["middleware"];
-  args?: A;
-}
-
-/** What the decorators of one method say. */
-export interface MethodMarks {
-  events: { event: string; options: RouteOptions }[];
-  emit: string[];
-  broadcast: string[];
-}
-
-export interface ControllerMark {
-  namespace: string | RegExp;
-  options: ControllerOptions;
-}
-
-// Keyed by function: `context.metadata` needs a Symbol.metadata, which Node does not have.
-const methods = new WeakMap<object, MethodMarks>();
-const controllers = new WeakMap<object, ControllerMark>();
-
-export const marksOfMethod = (method: object): MethodMarks | undefined => methods.get(method);
-export const markOfController = (Class: object): ControllerMark | undefined =>
-  controllers.get(Class);
-
 /**
  * A class whose methods handle events of a namespace. It gets an instance for each connection, with
  * `this.ctx` (the socket) and `this.app`.
@@ -51,30 +20,26 @@ export const markOfController = (Class: object): ControllerMark | undefined =>
  */
 export function WSController(namespace: string | RegExp = "/", options: ControllerOptions = {}) {
   return (Class: ControllerClass, _context?: ClassDecoratorContext): void => {
-    controllers.set(Class, { namespace, options });
+    controllers.set(Class, [namespace, options]);
   };
 }
 
 /** Calls the method with the socket, once it is connected. */
-export function OnWSConnection(options: { middleware?: readonly Middleware[] } = {}) {
-  return decorator("OnWSConnection", (marks) =>
-    marks.events.push({ event: "connection", options }),
-  );
+export function OnWSConnection(options: ControllerOptions = {}) {
+  return decorator("OnWSConnection", (marks) => marks.events.push(["connection", options]));
 }
 
 /** Calls the method with the reason, once the socket is gone. */
 export function OnWSDisConnection() {
-  return decorator("OnWSDisConnection", (marks) =>
-    marks.events.push({ event: "disconnect", options: {} }),
-  );
+  return decorator("OnWSDisConnection", (marks) => marks.events.push(["disconnect", {}]));
 }
 
 /** Calls the method with the arguments of each such event; what it returns is the acknowledgement. */
-export function OnWSMessage<const A extends readonly StandardSchema[] | undefined = undefined>(
+export function OnWSMessage<const A extends Schemas | undefined = undefined>(
   event: string,
   options: MessageOptions<A> = {},
-): HandlerDecorator<A extends readonly StandardSchema[] ? Outputs<A> : never[]> {
-  return decorator("OnWSMessage", (marks) => marks.events.push({ event, options }));
+): HandlerDecorator<A extends Schemas ? Outputs<A> : never[]> {
+  return decorator("OnWSMessage", (marks) => marks.events.push([event, options]));
 }
 
 /** Emits what the method returns to the client, unless the client passed a callback. */
@@ -87,12 +52,11 @@ export function WSBroadCast(event: string) {
   return decorator("WSBroadCast", (marks) => marks.broadcast.push(event));
 }
 
+/** The standard's, or `experimentalDecorators`' name of the method. */
+type MethodContext = ClassMethodDecoratorContext | string | symbol;
+
 function decorator(name: string, mark: (marks: MethodMarks) => void): HandlerDecorator {
-  return (
-    target: unknown,
-    context: ClassMethodDecoratorContext | string | symbol,
-    descriptor?: PropertyDescriptor,
-  ): void => {
+  return (target: unknown, context: MethodContext, descriptor?: PropertyDescriptor): void => {
     const isStandard = typeof context === "object";
     const method: unknown = isStandard ? target : descriptor?.value;
     const isOut = isStandard
@@ -110,9 +74,8 @@ function decorator(name: string, mark: (marks: MethodMarks) => void): HandlerDec
       for (let holder = this; holder; holder = Object.getPrototypeOf(holder)) {
         if (Object.getOwnPropertyDescriptor(holder, context.name)?.value === method) return;
       }
-      throw misuse(
-        `@${name}() marked "${String(context.name)}", which another decorator then replaced: put @${name}() above it.`,
-      );
+      const what = `@${name}() marked "${String(context.name)}"`;
+      throw misuse(`${what}, which another decorator then replaced: put @${name}() above it.`);
     });
   };
 }

@@ -1,14 +1,17 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Socket } from "socket.io";
 import type { Context } from "./context.js";
-import type { ErrorReply } from "./event-error.js";
-import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.js";
+import { type ErrorReply, EventError } from "./errors.js";
+
+/** A schema for each argument. */
+export type Schemas = readonly StandardSchemaV1[];
 
 /** An event: a schema for each argument, and one for what the acknowledgement says. */
 export interface EventDeclaration {
   /** Default: no arguments. */
-  readonly args?: readonly StandardSchema[];
+  readonly args?: Schemas;
   /** Only its type counts: what the server itself answers is not validated. */
-  readonly ack?: StandardSchema;
+  readonly ack?: StandardSchemaV1;
 }
 
 /** The events of a namespace, as the server sees them. */
@@ -25,7 +28,7 @@ export function defineEvents<const E extends EventsDeclaration>(events: E): E {
 }
 
 /** A type without validation, where a schema is expected: `typed<string>()`. */
-export function typed<T>(): StandardSchema<T> {
+export function typed<T>(): StandardSchemaV1<T> {
   const validate = (value: unknown) => ({ value: value as T });
   return { "~standard": { version: 1, vendor: "socket-supervisor", validate } };
 }
@@ -42,22 +45,19 @@ export interface SystemEvents {
   error: [error: Error];
 }
 
-export const SYSTEM_EVENTS = ["connection", "disconnecting", "disconnect", "error"] as const;
-export type SystemEvent = keyof SystemEvents;
-
 type Listen<E> = E extends { readonly listen: infer L } ? L : Record<never, never>;
 type Emit<E> = E extends { readonly emit: infer M } ? M : Record<never, never>;
-type Args<D> = D extends { readonly args: infer A extends readonly StandardSchema[] } ? A : [];
-type AckIs<D, Declared, Undeclared> = D extends { readonly ack: StandardSchema }
-  ? Declared
-  : Undeclared;
-type Answer<D> = D extends { readonly ack: infer S } ? OutputOf<S> : never;
+type Args<D> = D extends { readonly args: infer A extends Schemas } ? A : [];
+/** The acknowledgement of an event, or `None` if it declares none. */
+type Ack<D, None = never> = D extends { readonly ack: infer S extends StandardSchemaV1 }
+  ? StandardSchemaV1.InferOutput<S>
+  : None;
 
-export type Inputs<A extends readonly StandardSchema[]> = {
-  -readonly [I in keyof A]: InputOf<A[I]>;
-};
-export type Outputs<A extends readonly StandardSchema[]> = {
-  -readonly [I in keyof A]: OutputOf<A[I]>;
+/** What clients may send. */
+type Inputs<A extends Schemas> = { -readonly [I in keyof A]: StandardSchemaV1.InferInput<A[I]> };
+/** What handlers get. */
+export type Outputs<A extends Schemas> = {
+  -readonly [I in keyof A]: StandardSchemaV1.InferOutput<A[I]>;
 };
 
 /** The arguments of one event that clients send, as its handler gets them. */
@@ -65,58 +65,82 @@ export type ArgsOf<E extends EventsDeclaration, K extends keyof Listen<E>> = Out
   Args<Listen<E>[K]>
 >;
 /** What the handler of one event answers. */
-export type AckOf<E extends EventsDeclaration, K extends keyof Listen<E>> = Answer<Listen<E>[K]>;
+export type AckOf<E extends EventsDeclaration, K extends keyof Listen<E>> = Ack<Listen<E>[K]>;
 
-/** Socket.IO's maps of listeners: `Received` of those who listen to `M`, from what others send. */
+/** Socket.IO's map of listeners to the events of `M`. `Failure` is another answer they may get. */
 type ListenerMap<M, Failure = never> = {
-  [K in keyof M]: (
-    ...args: [
-      ...Inputs<Args<M[K]>>,
-      ...AckIs<M[K], [ack: (answer: Answer<M[K]> | Failure) => void], []>,
-    ]
-  ) => void;
+  [K in keyof M]: (...args: [...Inputs<Args<M[K]>>, ...AckCallback<M[K], Failure>]) => void;
 };
+type AckCallback<D, Failure> = D extends { readonly ack: StandardSchemaV1 }
+  ? [ack: (answer: Ack<D> | Failure) => void]
+  : [];
 
 /** The server's socket for these events; Socket.IO's own type when none are declared. */
 export type SocketOf<E extends EventsDeclaration> = EventsDeclaration extends E
   ? Socket
   : Socket<ListenerMap<Listen<E>>, ListenerMap<Emit<E>>>;
 
-interface FailureEvent {
-  /** A packet without a callback failed. */
-  error: (reply: ErrorReply) => void;
-}
-
 /**
  * Both maps of a client for these events, for socket.io-client's
  * `Socket<ClientOf<typeof events>["listen"], ClientOf<typeof events>["emit"]>`.
  */
 export interface ClientOf<E extends EventsDeclaration> {
-  listen: ListenerMap<Emit<E>> & FailureEvent;
+  /** `error`: a packet without a callback failed. */
+  listen: ListenerMap<Emit<E>> & { error: (reply: ErrorReply) => void };
   emit: ListenerMap<Listen<E>, ErrorReply>;
 }
 
 /** The events that can be routed: any, when none are declared. */
 export type RouteName<E extends EventsDeclaration> = EventsDeclaration extends E
   ? string
-  : (keyof Listen<E> & string) | SystemEvent;
+  : (keyof Listen<E> & string) | keyof SystemEvents;
 
-type Handle<E extends EventsDeclaration, A extends readonly unknown[], R> = (
-  this: Context<SocketOf<E>>,
-  ctx: Context<SocketOf<E>>,
-  ...args: A
-) => R;
+/** The context of a handler for these events. */
+type ContextOf<E extends EventsDeclaration> = Context<SocketOf<E>>;
+type Handle<C, A extends readonly unknown[], R> = (this: C, ctx: C, ...args: A) => R | Promise<R>;
 
 /**
  * A handler: it gets the context (also as `this`) and the arguments. What it returns is the
  * acknowledgement. Where no events are declared, write the types of the arguments yourself.
  */
-export type Handler<E extends EventsDeclaration, K extends string> = K extends SystemEvent
-  ? Handle<E, SystemEvents[K], unknown>
+export type Handler<E extends EventsDeclaration, K extends string> = K extends keyof SystemEvents
+  ? Handle<ContextOf<E>, SystemEvents[K], unknown>
   : K extends keyof Listen<E>
-    ? Handle<
-        E,
-        Outputs<Args<Listen<E>[K]>>,
-        AckIs<Listen<E>[K], Answer<Listen<E>[K]> | Promise<Answer<Listen<E>[K]>>, unknown>
-      >
-    : Handle<E, never[], unknown>;
+    ? Handle<ContextOf<E>, ArgsOf<E, K>, Ack<Listen<E>[K], unknown>>
+    : Handle<ContextOf<E>, never[], unknown>;
+
+/** One thing that is wrong with the arguments of a packet. */
+export interface ValidationIssue {
+  message: string;
+  /** The argument's index, then the way to the value inside it. */
+  path: (string | number)[];
+}
+
+/**
+ * Puts what the schemas make of the arguments in their place.
+ *
+ * @internal
+ * @throws EventError `VALIDATION`
+ */
+export async function validateArgs(ctx: Context, schemas: Schemas): Promise<void> {
+  const callback = ctx.ack && ctx.args.at(-1) === ctx.ack ? [ctx.ack] : [];
+  const given = ctx.args.slice(0, ctx.args.length - callback.length);
+  const results = await Promise.all(
+    schemas.map(async (schema, index) => schema["~standard"].validate(given[index])),
+  );
+  const issues = results.flatMap(({ issues = [] }, index) =>
+    issues.map((issue) => ({ message: issue.message, path: pathOf(index, issue) })),
+  );
+  for (let index = schemas.length; index < given.length; index++) {
+    issues.push({ message: "Unexpected argument", path: [index] });
+  }
+  if (issues.length > 0) {
+    throw new EventError("VALIDATION", "The arguments are not as declared", issues);
+  }
+  ctx.args = [...results.map((result) => (result.issues ? undefined : result.value)), ...callback];
+}
+
+function pathOf(index: number, { path = [] }: StandardSchemaV1.Issue): ValidationIssue["path"] {
+  const keys = path.map((part) => (typeof part === "object" ? part.key : part));
+  return [index, ...keys.map((key) => (typeof key === "symbol" ? String(key) : key))];
+}

@@ -1,16 +1,13 @@
-import type { Namespace, Socket } from "socket.io";
+import type { Namespace } from "socket.io";
 import { OptionError } from "../errors.js";
-import type { EventsDeclaration, Handler, RouteName } from "./events.js";
-import {
-  functions,
-  knownOptions,
-  type NamespaceOptions,
-  optionalFunction,
-  type RouteOptions,
-  schemas,
-} from "./options.js";
-import { type AnyHandler, RouteTable } from "./route-table.js";
-import { Session, type Shared } from "./session.js";
+import { checkOptions, NAMESPACE, ROUTE, schemas } from "./checks.js";
+import { misuse } from "./errors.js";
+import type { EventsDeclaration, Handler, RouteName, Schemas } from "./events.js";
+import type { NamespaceOptions, RouteOptions } from "./options.js";
+import { onePerSocket, type Route, type RouteTable, Session, type Shared } from "./session.js";
+
+/** Socket.IO keeps these to itself: they would never arrive. */
+const NEVER_ARRIVE = ["connect", "connect_error", "newListener", "removeListener"];
 
 /** A namespace, or all that a RegExp matches, with its routes. */
 export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
@@ -18,35 +15,34 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
   readonly nsp: Namespace;
   /** @internal */
   readonly table: RouteTable;
-  readonly #events: NonNullable<EventsDeclaration["listen"]>;
+  readonly #name: string;
+  /** The schemas of declared events. */
+  readonly #args = new Map<string, Schemas>();
 
   /** @internal Use `app.of()`. */
   constructor(shared: Shared, name: string | RegExp, options: NamespaceOptions<E> = {}) {
     const path = `namespaces.${name}`;
-    knownOptions(path, options, ["connectionMiddleware", "packetMiddleware", "onError", "events"]);
-    const { connectionMiddleware, packetMiddleware, onError } = options;
-    this.table = new RouteTable(
-      String(name),
-      functions(`${path}.connectionMiddleware`, connectionMiddleware),
-      functions(`${path}.packetMiddleware`, packetMiddleware),
-      optionalFunction(`${path}.onError`, onError),
-    );
-    this.#events = options.events?.listen ?? {};
+    checkOptions(path, options, NAMESPACE);
+    const { connectionMiddleware = [], packetMiddleware = [], onError, events } = options;
+    for (const [event, { args = [] }] of Object.entries(events?.listen ?? {})) {
+      schemas(`${path}.events.listen.${event}.args`, args);
+      this.#args.set(event, args);
+    }
+    this.#name = String(name);
+    this.table = {
+      connectionMiddleware: [...connectionMiddleware],
+      packetMiddleware: [...packetMiddleware],
+      onError: onError ?? shared.onError,
+      events: new Map(),
+      system: { connection: [], disconnecting: [], disconnect: [], error: [] },
+    };
 
     this.nsp = shared.app.io.of(name);
-    const sessions = new WeakMap<Socket, Session>();
-    this.nsp.use((socket, proceed) => {
-      const session = new Session(shared, this.table, socket);
-      sessions.set(socket, session);
-      void session.admit(proceed);
-    });
-    const attach = (socket: Socket) => {
-      // Without one it has passed no middleware: its state was recovered, or it was here first.
-      const session = sessions.get(socket) ?? new Session(shared, this.table, socket);
-      session.attach();
-    };
-    this.nsp.on("connection", attach);
-    for (const socket of this.nsp.sockets.values()) attach(socket);
+    const sessionOf = onePerSocket((socket) => new Session(shared, this.table, socket));
+    this.nsp.use((socket, proceed) => void sessionOf(socket).admit(proceed));
+    // Sockets whose state was recovered, or that were here first, have passed no middleware.
+    this.nsp.on("connection", (socket) => sessionOf(socket).attach());
+    for (const socket of this.nsp.sockets.values()) sessionOf(socket).attach();
   }
 
   /**
@@ -64,15 +60,26 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
     if (typeof event !== "string") throw new OptionError("event", event, "a string");
     if (typeof handler !== "function")
       throw new OptionError(`${path}.handler`, handler, "a function");
-    knownOptions(path, options, ["middleware", "args", "emit", "broadcast"]);
-    const declared = Object.hasOwn(this.#events, event) ? this.#events[event] : undefined;
-    this.table.add(event, {
-      handler: handler as AnyHandler,
-      middleware: functions(`${path}.middleware`, options.middleware),
-      args: schemas(`${path}.args`, options.args ?? (declared && (declared.args ?? []))),
-      emit: [options.emit ?? []].flat(),
-      broadcast: [options.broadcast ?? []].flat(),
-    });
+    checkOptions(path, options, ROUTE);
+    const { middleware = [], args = this.#args.get(event), emit = [], broadcast = [] } = options;
+    const route: Route = {
+      handler: handler as Route["handler"],
+      middleware: [...middleware],
+      args,
+      emit: [emit].flat(),
+      broadcast: [broadcast].flat(),
+    };
+
+    const { events, system } = this.table;
+    const where = `Event "${event}" of namespace "${this.#name}"`;
+    if (Object.hasOwn(system, event)) {
+      if (args) throw misuse(`${where} comes from the socket itself: it takes no schemas.`);
+      system[event as keyof typeof system].push(route);
+      return this;
+    }
+    if (NEVER_ARRIVE.includes(event)) throw misuse(`${where} is reserved by Socket.IO.`);
+    if (events.has(event)) throw misuse(`${where} has a handler already.`);
+    events.set(event, route);
     return this;
   }
 }

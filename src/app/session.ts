@@ -1,18 +1,31 @@
 import type { Socket } from "socket.io";
 import type { Logger } from "../option-checks.js";
-import { compose } from "./compose.js";
-import { type App, Context, type Middleware, runWith } from "./context.js";
-import { EventError, errorReply, toError } from "./event-error.js";
-import type { SystemEvent } from "./events.js";
-import type { ErrorListener, Route, RouteTable } from "./route-table.js";
-import { validateArgs } from "./validate.js";
+import { type App, Context, type Middleware, run } from "./context.js";
+import { EventError, errorReply, toError } from "./errors.js";
+import { type Schemas, type SystemEvents, validateArgs } from "./events.js";
+import type { LevelOptions } from "./options.js";
+
+/** A handler, with all of its options. */
+export interface Route {
+  readonly handler: (this: Context, ctx: Context, ...args: never[]) => unknown;
+  readonly middleware: readonly Middleware[];
+  /** `undefined`: whatever comes. */
+  readonly args: Schemas | undefined;
+  readonly emit: readonly string[];
+  readonly broadcast: readonly string[];
+}
+
+/** What is registered for one namespace. It can grow at any time; sockets look at it as it is. */
+export interface RouteTable extends Required<LevelOptions> {
+  /** One handler for each event of clients. */
+  readonly events: Map<string, Route>;
+  /** Any number for each event of the socket itself. */
+  readonly system: Readonly<Record<keyof SystemEvents, Route[]>>;
+}
 
 /** What all namespaces of an app have in common. */
-export interface Shared {
+export interface Shared extends Required<LevelOptions> {
   readonly app: App;
-  readonly connectionMiddleware: Middleware[];
-  readonly packetMiddleware: Middleware[];
-  readonly onError: ErrorListener;
   readonly logger: Logger;
 }
 
@@ -24,31 +37,28 @@ type Proceed = (error?: Error) => void;
  * handlers. None of its promises rejects.
  */
 export class Session {
-  readonly #shared: Shared;
-  readonly #table: RouteTable;
-  readonly #socket: Socket;
   /** Settles when the connection handlers have finished. */
   #greeted: Promise<void> = Promise.resolve();
   /** Called with the reason, when the client is gone before it was connected or after. */
   #onLeft: (reason: string) => void = () => {};
 
-  constructor(shared: Shared, table: RouteTable, socket: Socket) {
-    this.#shared = shared;
-    this.#table = table;
-    this.#socket = socket;
-  }
+  constructor(
+    readonly shared: Shared,
+    readonly table: RouteTable,
+    readonly socket: Socket,
+  ) {}
 
   /** Runs the connection middleware. What comes after `next()` there waits for the disconnection. */
   async admit(proceed: Proceed): Promise<void> {
-    const ctx = this.#context(["connection", this.#socket]);
+    const ctx = this.#context(["connection", this.socket]);
     const middleware = [
-      ...this.#shared.connectionMiddleware,
-      ...this.#table.connectionMiddleware,
-      ...this.#table.system("connection").flatMap((route) => route.middleware),
+      ...this.shared.connectionMiddleware,
+      ...this.table.connectionMiddleware,
+      ...this.table.system.connection.flatMap((route) => route.middleware),
     ];
     let admitted = false;
     try {
-      await this.#run(ctx, middleware, () => {
+      await run(middleware, ctx, () => {
         admitted = true;
         const left = this.#left();
         proceed();
@@ -64,26 +74,25 @@ export class Session {
 
   /** Begins to listen, in the same tick in which the socket is connected. */
   attach(): void {
-    const { conn } = this.#socket;
-    conn.off("close", this.#onLeft); // from now on there is `disconnect`
-    this.#socket.use((packet, proceed) => void this.#receive(packet, proceed));
+    this.socket.conn.off("close", this.#onLeft); // from now on there is `disconnect`
+    this.socket.use((packet, proceed) => void this.#receive(packet, proceed));
     for (const event of ["disconnecting", "disconnect", "error"] as const) {
-      this.#socket.on(event, (...args: unknown[]) => {
+      this.socket.on(event, (...args: unknown[]) => {
         // Clients can send an event of the name `error`, but no instance of Error.
         if (event !== "error" || args[0] instanceof Error) void this.#happen(event, args);
       });
     }
-    this.#greeted = this.#happen("connection", [this.#socket]);
+    this.#greeted = this.#happen("connection", [this.socket]);
   }
 
   /** The reason of the disconnection, also of a client that goes before it was connected. */
   #left(): Promise<string> {
     return new Promise((resolve) => {
-      const { conn } = this.#socket;
+      const { conn } = this.socket;
       if (conn.readyState !== "open") return resolve("transport close");
       this.#onLeft = resolve;
       conn.once("close", resolve);
-      this.#socket.once("disconnect", resolve);
+      this.socket.once("disconnect", resolve);
     });
   }
 
@@ -92,37 +101,35 @@ export class Session {
     await this.#greeted;
     let handled = false;
     try {
-      const middleware = [...this.#shared.packetMiddleware, ...this.#table.packetMiddleware];
-      const result = await this.#run(ctx, middleware, () => {
+      const middleware = [...this.shared.packetMiddleware, ...this.table.packetMiddleware];
+      const result = await run(middleware, ctx, () => {
         proceed(); // to listeners that the application has besides
-        const route = this.#table.find(ctx.event);
-        return (
-          route &&
-          compose(route.middleware, ctx, async () => {
-            if (route.args) await validateArgs(ctx, route.args);
-            handled = true;
-            return call(route, ctx);
-          })
-        );
+        const route = this.table.events.get(ctx.event);
+        if (!route) return undefined;
+        return run(route.middleware, ctx, async () => {
+          if (route.args) await validateArgs(ctx, route.args);
+          handled = true;
+          return call(route, ctx);
+        });
       });
       if ((handled || result !== undefined) && !ctx.answered) {
         ctx.ack?.(...(result === undefined ? [] : [result]));
       }
-      this.#send(this.#table.find(ctx.event), ctx, result);
+      this.#send(this.table.events.get(ctx.event), ctx, result);
     } catch (thrown) {
       await this.#fail(toError(thrown), ctx);
     }
   }
 
-  async #happen(event: SystemEvent, args: unknown[]): Promise<void> {
+  async #happen(event: keyof SystemEvents, args: unknown[]): Promise<void> {
     if (event === "disconnect") await this.#greeted;
     await Promise.all(
-      this.#table.system(event).map(async (route) => {
+      this.table.system[event].map(async (route) => {
         const ctx = this.#context([event, ...args]);
         // Those of connection handlers have let the socket in.
         const middleware = event === "connection" ? [] : route.middleware;
         try {
-          this.#send(route, ctx, await this.#run(ctx, middleware, () => call(route, ctx)));
+          this.#send(route, ctx, await run(middleware, ctx, () => call(route, ctx)));
         } catch (thrown) {
           await this.#fail(toError(thrown), ctx, event);
         }
@@ -130,23 +137,17 @@ export class Session {
     );
   }
 
-  #run(ctx: Context, middleware: readonly Middleware[], last: () => unknown): Promise<unknown> {
-    return runWith(ctx, () => compose(middleware, ctx, last));
-  }
-
   #send(route: Route | undefined, ctx: Context, result: unknown): void {
     if (!route || result === undefined) return;
-    if (!ctx.ack) for (const event of route.emit) this.#socket.emit(event, result);
-    for (const event of route.broadcast) this.#socket.nsp.emit(event, result);
+    if (!ctx.ack) for (const event of route.emit) this.socket.emit(event, result);
+    for (const event of route.broadcast) this.socket.nsp.emit(event, result);
   }
 
-  async #fail(error: Error, ctx: Context, during?: SystemEvent): Promise<void> {
+  async #fail(error: Error, ctx: Context, during?: keyof SystemEvents): Promise<void> {
     try {
       const reply = errorReply(error, ctx.event);
-      if (ctx.answered) {
-        // It has been told something else already.
-      } else if (ctx.ack) ctx.ack(reply);
-      else if (this.#socket.connected) this.#socket.emit("error", reply);
+      if (!ctx.answered) ctx.ack?.(reply);
+      if (!ctx.ack && this.socket.connected) this.socket.emit("error", reply);
     } catch (unsendable) {
       await this.#report(toError(unsendable), ctx);
     }
@@ -156,19 +157,28 @@ export class Session {
 
   async #report(error: Error, ctx: Context): Promise<void> {
     try {
-      await (this.#table.onError ?? this.#shared.onError)(error, ctx);
+      await this.table.onError(error, ctx);
     } catch (failure) {
-      this.#shared.logger.error("onError failed:", failure, "It was called with:", error);
+      this.shared.logger.error("onError failed:", failure, "It was called with:", error);
     }
   }
 
   #context(packet: unknown[]): Context {
-    return new Context(this.#shared.app, this.#socket, packet, (ctx) => {
-      const { id } = this.#socket;
-      const what = `A second acknowledgement of "${ctx.event}" was not sent (socket ${id}).`;
-      this.#shared.logger.warn(`${what} A handler that answers later has to return a promise.`);
+    return new Context(this.shared.app, this.socket, packet, ({ event, socket }) => {
+      const what = `A second acknowledgement of "${event}" was not sent (socket ${socket.id}).`;
+      this.shared.logger.warn(`${what} A handler that answers later has to return a promise.`);
     });
   }
+}
+
+/** One of something for each socket, made when it is first asked for. */
+export function onePerSocket<T>(make: (socket: Socket) => T): (socket: Socket) => T {
+  const made = new WeakMap<Socket, T>();
+  return (socket) => {
+    const one = made.get(socket) ?? make(socket);
+    made.set(socket, one);
+    return one;
+  };
 }
 
 function call(route: Route, ctx: Context): unknown {

@@ -1,25 +1,18 @@
 import type { Server } from "socket.io";
 import { OptionError } from "../errors.js";
-import { logger } from "../option-checks.js";
+import { APP, checkOptions, functions } from "./checks.js";
 import type { App, Context, Middleware } from "./context.js";
 import { mountController } from "./controllers.js";
-import { EventError } from "./event-error.js";
+import { EventError, misuse } from "./errors.js";
 import type { EventsDeclaration } from "./events.js";
-import { misuse } from "./misuse.js";
 import { AppNamespace } from "./namespace.js";
-import {
-  type ControllerClass,
-  type EventsByNamespace,
-  functions,
-  knownOptions,
-  type NamespaceOptions,
-  optionalFunction,
-  type SocketAppOptions,
+import type {
+  ControllerClass,
+  EventsByNamespace,
+  NamespaceOptions,
+  SocketAppOptions,
 } from "./options.js";
 import type { Shared } from "./session.js";
-
-const OPTIONS = ["namespaces", "controllers", "createController", "connectionMiddleware"];
-OPTIONS.push("packetMiddleware", "onError", "logger");
 
 /** A server has one app: two would run the middleware for all namespaces twice. */
 const served = new WeakSet<Server>();
@@ -36,22 +29,24 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
 
   /** @internal Use `createSocketApp()`. */
   constructor(io: Server, options: SocketAppOptions<N>) {
-    const log = logger("logger", options.logger);
+    checkOptions("options", options, APP, "");
+    const { connectionMiddleware = [], packetMiddleware = [], controllers = [] } = options;
+    const log = options.logger ?? console;
     const logError = (error: Error, { event, socket }: Context) => {
       if (error instanceof EventError) return; // an answer, not a fault
       log.error(`Error in "${event}" of socket ${socket.id} (${socket.nsp.name}):`, error);
     };
     this.io = io;
-    this.#createController = optionalFunction("createController", options.createController);
+    this.#createController = options.createController;
     this.#shared = {
       app: this,
-      connectionMiddleware: functions("connectionMiddleware", options.connectionMiddleware),
-      packetMiddleware: functions("packetMiddleware", options.packetMiddleware),
-      onError: optionalFunction("onError", options.onError) ?? logError,
+      connectionMiddleware: [...connectionMiddleware],
+      packetMiddleware: [...packetMiddleware],
+      onError: options.onError ?? logError,
       logger: log,
     };
     for (const [name, own] of Object.entries(options.namespaces ?? {})) this.of(name, own);
-    this.useControllers(...functions("controllers", options.controllers));
+    this.useControllers(...controllers);
   }
 
   /**
@@ -67,29 +62,31 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
     options?: NamespaceOptions<E>,
   ): AppNamespace<E>;
   of(name: string | RegExp, options?: NamespaceOptions): AppNamespace {
-    const key = typeof name === "string" && !name.startsWith("/") ? `/${name}` : String(name);
+    const isPattern = name instanceof RegExp;
+    const key = isPattern || name.startsWith("/") ? String(name) : `/${name}`;
     const known = this.#namespaces.get(key);
-    const pattern = known ? undefined : this.#patterns.find((regexp) => regexp.test(key));
-    let why: string | undefined;
-    if (known && options) why = "has been set up: give its options the first time";
-    if (pattern && !(name instanceof RegExp)) why = `is one of ${pattern}: name it first`;
-    if (why !== undefined) throw misuse(`Namespace "${key}" ${why}.`);
+    if (known && options)
+      throw misuse(`Namespace "${key}" has been set up: give its options the first time.`);
     if (known) return known;
-    const made = new AppNamespace(this.#shared, name instanceof RegExp ? name : key, options);
+    const pattern = isPattern ? undefined : this.#patterns.find((regexp) => regexp.test(key));
+    if (pattern) throw misuse(`Namespace "${key}" is one of ${pattern}: name it first.`);
+    const made = new AppNamespace(this.#shared, isPattern ? name : key, options);
     this.#namespaces.set(key, made);
-    if (name instanceof RegExp) this.#patterns.push(name);
+    if (isPattern) this.#patterns.push(name);
     return made;
   }
 
   /** Middleware for connections of all namespaces of the app, before their own. */
   useConnectionMiddleware(...middleware: Middleware[]): this {
-    this.#shared.connectionMiddleware.push(...functions("middleware", middleware));
+    functions("middleware", middleware);
+    this.#shared.connectionMiddleware = [...this.#shared.connectionMiddleware, ...middleware];
     return this;
   }
 
   /** Middleware for packets of all namespaces of the app, before their own. */
   useMiddleware(...middleware: Middleware[]): this {
-    this.#shared.packetMiddleware.push(...functions("middleware", middleware));
+    functions("middleware", middleware);
+    this.#shared.packetMiddleware = [...this.#shared.packetMiddleware, ...middleware];
     return this;
   }
 
@@ -99,8 +96,8 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
    * @throws SupervisorError `ERR_SUPERVISOR_APP`
    */
   useControllers(...controllers: ControllerClass[]): this {
-    for (const Class of functions("controllers", controllers))
-      mountController(this, Class, this.#createController);
+    functions("controllers", controllers);
+    for (const Class of controllers) mountController(this, Class, this.#createController);
     return this;
   }
 }
@@ -116,7 +113,6 @@ export function createSocketApp<N extends EventsByNamespace = Record<never, neve
   options: SocketAppOptions<N> = {},
 ): SocketApp<N> {
   if (typeof io?.of !== "function") throw new OptionError("io", io, "a Socket.IO server");
-  knownOptions("options", options, OPTIONS);
   if (served.has(io)) throw misuse("This Socket.IO server has an app already.");
   const app = new SocketApp(io, options);
   served.add(io);

@@ -349,6 +349,13 @@ t.test("what cannot work is refused", async (t) => {
   @WSController("/", { middlewares: [] })
   class Misspelt {}
   t.throws(() => server.app.useControllers(Misspelt), { code: "ERR_SUPERVISOR_OPTION" });
+  @WSController()
+  class Mistaken {
+    @OnWSMessage("y", { middleware: "auth" as never })
+    method() {}
+  }
+  const option = 'route("y").middleware';
+  t.throws(() => server.app.useControllers(Mistaken), { code: "ERR_SUPERVISOR_OPTION", option });
   t.throws(() => server.app.useControllers({} as never), { code: "ERR_SUPERVISOR_OPTION" });
 
   const misplaced = {

@@ -58,6 +58,13 @@ t.test("options that cannot work are refused by their name", async (t) => {
     ],
     [{ namespaces: { "/": { onError: true } } }, "namespaces./.onError"],
     [{ namespaces: { "/": null } }, "namespaces./"],
+    [{ namespaces: { "/": { events: "chat" } } }, "namespaces./.events"],
+    [
+      { namespaces: { "/": { events: { listen: { say: { args: [{}] } } } } } },
+      "namespaces./.events.listen.say.args",
+    ],
+    [{ namespaces: "/chat" }, "namespaces"],
+    [{ constructor: {} }, "options.constructor"],
     [{ controllers: {} }, "controllers"],
     [{ createController: "x" }, "createController"],
     [{ connectionMiddleware: {} }, "connectionMiddleware"],
@@ -102,6 +109,8 @@ t.test("routes that cannot work are refused", async (t) => {
     [{ args: {} }, 'route("y").args'],
     [{ args: [{}] }, 'route("y").args'],
     [{ args: [null] }, 'route("y").args'],
+    [{ emit: 1 }, 'route("y").emit'],
+    [{ broadcast: ["a", {}] }, 'route("y").broadcast'],
   ];
   for (const [value, option] of options) {
     t.throws(() => routes.route("y", handler, value as object), { name: "OptionError", option });

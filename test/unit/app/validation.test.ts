@@ -2,8 +2,13 @@ import { type } from "arktype";
 import t from "tap";
 import * as v from "valibot";
 import { z } from "zod";
-import { defineEvents, OnWSMessage, typed, WSController } from "../../../src/app/index.js";
-import type { StandardSchema } from "../../../src/app/standard-schema.js";
+import {
+  defineEvents,
+  OnWSMessage,
+  type StandardSchema,
+  typed,
+  WSController,
+} from "../../../src/app/index.js";
 import { startApp } from "../../helpers/app-server.js";
 import { next } from "../../helpers/heard.js";
 

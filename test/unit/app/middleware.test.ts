@@ -1,6 +1,5 @@
 import t from "tap";
-import { compose } from "../../../src/app/compose.js";
-import { Context, type Middleware } from "../../../src/app/context.js";
+import { Context, type Middleware, run } from "../../../src/app/context.js";
 
 const ctx = new Context({} as never, {} as never, ["event"]);
 const of = (...middleware: Middleware[]) => middleware;
@@ -15,23 +14,23 @@ t.test("middleware runs from the outside in, and back", async (t) => {
       log.push(`${name} after`);
       return result;
     };
-  const result = await compose(of(named("a"), named("b")), ctx, async () => {
+  const result = await run(of(named("a"), named("b")), ctx, async () => {
     log.push("last");
     return 1;
   });
   t.equal(result, 1);
   t.strictSame(log, ["a before", "b before", "last", "b after", "a after"]);
-  t.equal(await compose([], ctx, () => 2), 2, "without any");
+  t.equal(await run([], ctx, () => 2), 2, "without any");
 });
 
 t.test("what a middleware returns takes the place of the result", async (t) => {
   const changed = of(async (_ctx, next) => [await next()]);
-  t.strictSame(await compose(changed, ctx, () => 1), [1]);
+  t.strictSame(await run(changed, ctx, () => 1), [1]);
   const early = of(() => "cached");
-  t.equal(await compose(early, ctx, () => t.fail("it did not call next()")), "cached");
+  t.equal(await run(early, ctx, () => t.fail("it did not call next()")), "cached");
   for (const value of [null, false, 0, ""]) {
     t.equal(
-      await compose(
+      await run(
         of(async (_ctx, next) => {
           await next();
           return value;
@@ -48,13 +47,13 @@ t.test("a middleware that returns nothing leaves the result as it is", async (t)
   const egg = of(async (_ctx, next) => {
     await next();
   });
-  t.equal(await compose(egg, ctx, () => 1), 1);
+  t.equal(await run(egg, ctx, () => 1), 1);
   const floating = of((_ctx, next) => {
     next();
   });
-  t.equal(await compose(floating, ctx, async () => 1), 1, "even if it did not wait");
+  t.equal(await run(floating, ctx, async () => 1), 1, "even if it did not wait");
   const neither = of(() => {});
-  t.equal(await compose(neither, ctx, () => t.fail("it did not call next()")), undefined);
+  t.equal(await run(neither, ctx, () => t.fail("it did not call next()")), undefined);
 });
 
 t.test("errors go outwards, and can be caught on the way", async (t) => {
@@ -62,13 +61,13 @@ t.test("errors go outwards, and can be caught on the way", async (t) => {
   const fails = () => {
     throw boom;
   };
-  await t.rejects(compose([], ctx, fails), boom);
+  await t.rejects(run([], ctx, fails), boom);
   await t.rejects(
-    compose(of(fails), ctx, () => 1),
+    run(of(fails), ctx, () => 1),
     boom,
   );
   await t.rejects(
-    compose(
+    run(
       of(async (_ctx, next) => next()),
       ctx,
       fails,
@@ -78,7 +77,7 @@ t.test("errors go outwards, and can be caught on the way", async (t) => {
   const floating = of((_ctx, next) => {
     next();
   });
-  await t.rejects(compose(floating, ctx, fails), boom, "nor is one lost that nobody waits for");
+  await t.rejects(run(floating, ctx, fails), boom, "nor is one lost that nobody waits for");
   const catches = of(async (_ctx, next) => {
     try {
       return await next();
@@ -86,7 +85,7 @@ t.test("errors go outwards, and can be caught on the way", async (t) => {
       return (error as Error).message;
     }
   });
-  t.equal(await compose(catches, ctx, fails), "boom");
+  t.equal(await run(catches, ctx, fails), "boom");
 });
 
 t.test("no rejection is left unhandled, whichever comes first", async (t) => {
@@ -98,7 +97,7 @@ t.test("no rejection is left unhandled, whichever comes first", async (t) => {
   const inner = async () => {
     throw new Error("inner");
   };
-  await t.rejects(compose(fails, ctx, inner), outer);
+  await t.rejects(run(fails, ctx, inner), outer);
   await new Promise((resolve) => setImmediate(resolve)); // Node would tell now, and tap fail
 });
 
@@ -109,7 +108,7 @@ t.test("next() called twice is an error", async (t) => {
     await next();
   });
   await t.rejects(
-    compose(twice, ctx, () => ++calls),
+    run(twice, ctx, () => ++calls),
     { code: "ERR_SUPERVISOR_APP", message: "A middleware called next() twice." },
   );
   t.equal(calls, 1);

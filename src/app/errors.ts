@@ -1,18 +1,20 @@
+import { SupervisorError } from "../errors.js";
+
 /**
  * An error that is meant for the client: code, message and data reach it. Of any other error a
  * handler throws, the client learns no more than `INTERNAL`.
  */
 export class EventError extends Error {
-  /** For programs. The layer's own are `INTERNAL`, `VALIDATION` and `REJECTED`. */
-  readonly code: string;
-  /** Anything that Socket.IO can send. Left out when `undefined`. */
-  readonly data: unknown;
-
-  constructor(code: string, message: string, data?: unknown, options?: ErrorOptions) {
+  constructor(
+    /** For programs. The layer's own are `INTERNAL`, `VALIDATION` and `REJECTED`. */
+    readonly code: string,
+    message: string,
+    /** Anything that Socket.IO can send. Left out when `undefined`. */
+    readonly data?: unknown,
+    options?: ErrorOptions,
+  ) {
     super(message, options);
     this.name = "EventError";
-    this.code = code;
-    this.data = data;
   }
 }
 
@@ -32,14 +34,17 @@ export interface ErrorReply {
 }
 
 export function errorReply(error: Error, event: string): ErrorReply {
-  if (!(error instanceof EventError)) {
-    return { error: { code: "INTERNAL", message: "Internal error", event } };
-  }
-  const { code, message, data } = error;
+  const told = error instanceof EventError ? error : new EventError("INTERNAL", "Internal error");
+  const { code, message, data } = told;
   return { error: data === undefined ? { code, message, event } : { code, message, event, data } };
 }
 
 /** Whatever was thrown, as an error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`Thrown: ${String(thrown)}`);
+}
+
+/** Routes, controllers or middleware are put together in a way that cannot work. */
+export function misuse(message: string): SupervisorError {
+  return new SupervisorError("ERR_SUPERVISOR_APP", message);
 }
