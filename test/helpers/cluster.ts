@@ -50,11 +50,11 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
     options = {},
     sticky = {},
     env = {},
-    execArgv = [],
+    execArgv = ["--warnings"], // tap takes the warnings away on Node 26
   }: ClusterSetup) {
     super();
     this.child = fork(fixture("primary.js"), {
-      // Without the flags of the test runner: the package has to work in plain Node.
+      // Without the other flags of the test runner: the package has to work in plain Node.
       execArgv,
       // A group of its own, so that nothing survives the test.
       detached: true,

@@ -97,7 +97,6 @@ t.test("C1 a payload that cannot be encoded does no harm to other workers", asyn
 t.test("C1 connectionStateRecovery changes no event, and is said to have no effect", async (t) => {
   const recovering = await startCluster(t, {
     env: { IO_OPTIONS: JSON.stringify({ connectionStateRecovery: {} }) },
-    execArgv: ["--warnings"], // tap takes the warnings away on Node 26
   });
   const own = await clientPerWorker(t, recovering.port, 3);
   const heard = own.map(
