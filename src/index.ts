@@ -15,11 +15,16 @@ export {
   ClusterManager,
   type ClusterManagerEvents,
 } from "./primary/cluster-manager.js";
-export type { ReloadReport } from "./primary/reloads.js";
-export type { ClusterStatus, HangReport, ManagerPhase, WorkerStatus } from "./primary/status.js";
-export { setupStickyMaster } from "./primary/sticky-balancer.js";
+export type {
+  ClusterStatus,
+  HangReport,
+  ManagerPhase,
+  WorkerStatus,
+} from "./primary/control/status.js";
+export { setupStickyMaster } from "./primary/routing/sticky-balancer.js";
+export type { ReloadReport } from "./primary/supervision/reloads.js";
 export type { WorkerVitals } from "./protocol.js";
-export type { EngineHost, EngineServer, SocketIoServer } from "./worker/engine.js";
-export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/job.js";
-export { type RunOnceOptions, runOnce } from "./worker/run-once.js";
+export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
+export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";
+export type { EngineHost, EngineServer, SocketIoServer } from "./worker/sessions/engine.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

@@ -1,7 +1,7 @@
 // The primary's session table with a million sids: memory and time, without any process.
 import { randomBytes } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
-import { SessionTable } from "../../src/primary/session-table.js";
+import { SessionTable } from "../../src/primary/sessions/session-table.js";
 
 export interface TableCost {
   sessions: number;

@@ -1,4 +1,4 @@
-import type { ClusterStatus, WorkerStatus } from "../primary/status.js";
+import type { ClusterStatus, WorkerStatus } from "../primary/control/status.js";
 
 const COLUMNS: readonly {
   title: string;

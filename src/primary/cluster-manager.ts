@@ -16,11 +16,7 @@ import {
   workerCount,
 } from "../options.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
-import { type Coordinator, primaryCoordinator } from "./coordinator.js";
-import { listen } from "./listen.js";
-import { Operations } from "./operations.js";
-import { type ReloadEvents, type ReloadReport, Reloads, stopped } from "./reloads.js";
-import { endWorkers, withDeadline } from "./shutdown.js";
+import { Operations } from "./control/operations.js";
 import {
   type ClusterStatus,
   type HangReport,
@@ -28,10 +24,14 @@ import {
   idOf,
   type ManagerPhase,
   workerStatus,
-} from "./status.js";
-import { setupStickyMaster } from "./sticky-balancer.js";
-import type { WorkerHandle } from "./worker-handle.js";
-import { WorkerPool } from "./worker-pool.js";
+} from "./control/status.js";
+import { type Coordinator, primaryCoordinator } from "./coordinator.js";
+import { listen } from "./listen.js";
+import { setupStickyMaster } from "./routing/sticky-balancer.js";
+import { type ReloadEvents, type ReloadReport, Reloads, stopped } from "./supervision/reloads.js";
+import { endWorkers, withDeadline } from "./supervision/shutdown.js";
+import { WorkerPool } from "./supervision/worker-pool.js";
+import type { WorkerHandle } from "./workers/worker-handle.js";
 
 /** Events of {@link ClusterManager}. */
 export interface ClusterManagerEvents extends ReloadEvents {

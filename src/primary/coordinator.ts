@@ -4,15 +4,15 @@ import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
-import { startAdapterRelay } from "./adapter-relay.js";
+import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
-import { Leases } from "./leases.js";
-import { OwnerDirectory } from "./owner-directory.js";
-import { Placement } from "./placement.js";
-import { SessionTable } from "./session-table.js";
-import { SessionWaiters } from "./session-waiters.js";
-import type { WorkerHandle } from "./worker-handle.js";
-import { type WorkerRegistry, workerRegistry } from "./worker-registry.js";
+import { Leases } from "./jobs/leases.js";
+import { Placement } from "./routing/placement.js";
+import { OwnerDirectory } from "./sessions/owner-directory.js";
+import { SessionTable } from "./sessions/session-table.js";
+import { SessionWaiters } from "./upstream/session-waiters.js";
+import type { WorkerHandle } from "./workers/worker-handle.js";
+import { type WorkerRegistry, workerRegistry } from "./workers/worker-registry.js";
 
 /** Routes a connection that a worker has given back, by what was read of it. */
 export type TakeBack = (socket: Socket, bytes: Uint8Array) => void;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:net";
 import { SupervisorError } from "../errors.js";
-import type { WorkerHandle } from "./worker-handle.js";
+import type { WorkerHandle } from "./workers/worker-handle.js";
 
 /**
  * @param workers they may have opened the port themselves, in which case it is this process that

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { OptionError } from "../errors.js";
 import { environment, expectObject, flag } from "../option-checks.js";
 import { type ClusterManagerOptions, resolveManagerOptions, workerCount } from "../options.js";
-import type { ReloadReport } from "../primary/reloads.js";
-import type { ClusterStatus } from "../primary/status.js";
+import type { ClusterStatus } from "../primary/control/status.js";
+import type { ReloadReport } from "../primary/supervision/reloads.js";
 import { createSocketIOClient, type TestClient, type TestClientOptions } from "./client.js";
 import { PrimaryProcess } from "./primary-process.js";
 

@@ -1,7 +1,7 @@
 import type { SupervisorErrorCode, WorkerExit } from "../errors.js";
 import type { ClusterManagerOptions } from "../options.js";
-import type { ReloadReport } from "../primary/reloads.js";
-import type { ClusterStatus } from "../primary/status.js";
+import type { ClusterStatus } from "../primary/control/status.js";
+import type { ReloadReport } from "../primary/supervision/reloads.js";
 
 /** What the runner's process can ask of a running cluster. */
 export interface Calls {

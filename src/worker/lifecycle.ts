@@ -1,9 +1,9 @@
 import { drainPace } from "../policy/drain.js";
-import type { ClientConnections } from "./client-connections.js";
-import type { EngineServer } from "./engine.js";
-import { closeInspector } from "./inspector.js";
-import { openWork } from "./open-work.js";
+import type { ClientConnections } from "./connections/client-connections.js";
+import { closeInspector } from "./health/inspector.js";
+import { openWork } from "./jobs/open-work.js";
 import type { PrimaryChannel } from "./primary-channel.js";
+import type { EngineServer } from "./sessions/engine.js";
 
 /** How long clients may take to answer the close of their WebSocket (ms). */
 const CLOSE_GRACE = 500;

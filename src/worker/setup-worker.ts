@@ -7,14 +7,14 @@ import {
   type WorkerOptions,
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
-import { compileTrust, readAddressesThrough } from "./client-address.js";
-import type { CheckedHost, EngineHost, SocketIoServer } from "./engine.js";
-import { IpcAdapter, scopeAdapters } from "./ipc-adapter.js";
-import { refuseListening, refuseStartedListening } from "./listen-guard.js";
+import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
+import { adapterScope } from "./adapter/server-names.js";
+import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
+import { refuseListening, refuseStartedListening } from "./connections/listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
 import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
-import { WorkerRuntime } from "./runtime.js";
-import { adapterScope } from "./server-names.js";
+import type { CheckedHost, EngineHost, SocketIoServer } from "./sessions/engine.js";
+import { WorkerRuntime } from "./worker-process.js";
 
 type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
 

@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
-import { Leases } from "../../src/primary/leases.js";
-import type { WorkerHandle, WorkerState } from "../../src/primary/worker-handle.js";
+import { Leases } from "../../src/primary/jobs/leases.js";
+import type { WorkerHandle, WorkerState } from "../../src/primary/workers/worker-handle.js";
 import type { ToPrimary, ToWorker } from "../../src/protocol.js";
-import { Job } from "../../src/worker/job.js";
-import { ClusterLeases } from "../../src/worker/job-leases.js";
+import { Job } from "../../src/worker/jobs/job.js";
+import { ClusterLeases } from "../../src/worker/jobs/job-leases.js";
 import type { PrimaryChannel } from "../../src/worker/primary-channel.js";
 
 const silent = { info() {}, warn() {}, error() {} };

@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { resolveManagerOptions } from "../../src/options.js";
-import type { PoolRegistry, PoolSystem } from "../../src/primary/pool-system.js";
-import type { WorkerHandle, WorkerState } from "../../src/primary/worker-handle.js";
-import { WorkerPool } from "../../src/primary/worker-pool.js";
+import type { PoolRegistry, PoolSystem } from "../../src/primary/supervision/pool-system.js";
+import { WorkerPool } from "../../src/primary/supervision/worker-pool.js";
+import type { WorkerHandle, WorkerState } from "../../src/primary/workers/worker-handle.js";
 import type { Random } from "./random.js";
 
 /** A worker that is only a record, as far as the pool looks at it. */

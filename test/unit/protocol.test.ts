@@ -173,7 +173,7 @@ t.test("an adapter message without a numeric type is none", async (t) => {
 t.test("the adapter's numbers are those of socket.io-adapter", async (t) => {
   t.equal(ADAPTER_CLOSE, MessageType.ADAPTER_CLOSE);
   // The worker's adapter exports neither, so its source has to tell.
-  const path = new URL("../../src/worker/ipc-adapter.ts", import.meta.url);
+  const path = new URL("../../src/worker/adapter/ipc-adapter.ts", import.meta.url);
   const text = readFileSync(path, "utf8");
   for (const name of ["BROADCAST_CLIENT_COUNT", "BROADCAST_ACK"]) {
     const number = new RegExp(`^const ${name} = (\\d+);$`, "m").exec(text)?.[1];

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { createRequire } from "node:module";
 import t from "tap";
 import { readSessionQuery } from "../../../src/policy/request-line.js";
-import { sidOf } from "../../../src/worker/engine.js";
+import { sidOf } from "../../../src/worker/sessions/engine.js";
 import { Random } from "../../helpers/random.js";
 
 type Prepared = { url: string; _query?: Record<string, string> };

@@ -5,10 +5,10 @@ import { type AddressInfo, Server as NetServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import type { EngineServer } from "../../../src/worker/engine.js";
-import { ForeignRequests } from "../../../src/worker/foreign-requests.js";
-import { FORWARDED_HEADER } from "../../../src/worker/hop-by-hop.js";
-import { PeerGateway } from "../../../src/worker/peer-gateway.js";
+import { ForeignRequests } from "../../../src/worker/forwarding/foreign-requests.js";
+import { FORWARDED_HEADER } from "../../../src/worker/forwarding/hop-by-hop.js";
+import { PeerGateway } from "../../../src/worker/forwarding/peer-gateway.js";
+import type { EngineServer } from "../../../src/worker/sessions/engine.js";
 import { get, RawConnection } from "../../helpers/raw.js";
 
 /** An Engine.IO server that answers with what it saw. */

@@ -1,0 +1,167 @@
+import { createRequire } from "node:module";
+import type { Server, Socket } from "node:net";
+import { Server as TlsServer } from "node:tls";
+import { OptionError } from "../../errors.js";
+import {
+  type ResolvedStickyOptions,
+  resolveStickyOptions,
+  type StickyOptions,
+} from "../../options.js";
+import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
+import { canStopReads, stopReads } from "../../stop-reads.js";
+import { type Coordinator, primaryCoordinator } from "../coordinator.js";
+import { probeForeignWorkers } from "../upstream/worker-probe.js";
+import type { WorkerHandle } from "../workers/worker-handle.js";
+import { type Handoff, HandoffChannel } from "./handoff-channel.js";
+import { refuse } from "./refuse.js";
+import { UnroutedConnections } from "./unrouted-connections.js";
+
+/**
+ * Gives the connections of one listening server to the workers.
+ *
+ * It has no list of workers but the registry's ready ones and the session table's owners, so it
+ * cannot route to any other.
+ */
+class StickyBalancer {
+  readonly #coordinator: Coordinator;
+  readonly #options: ResolvedStickyOptions;
+  readonly #channels = new Map<WorkerHandle, HandoffChannel>();
+
+  constructor(coordinator: Coordinator, options: ResolvedStickyOptions) {
+    this.#coordinator = coordinator;
+    this.#options = options;
+    coordinator.registry.on("gone", (handle) => {
+      // First forget it, so that what it gives back cannot go to it again.
+      const channel = this.#channels.get(handle);
+      this.#channels.delete(handle);
+      channel?.close();
+    });
+  }
+
+  /** For a server whose bytes we can read: the first request line decides. */
+  attachTo(server: Server): void {
+    const route = (socket: Socket, bytes: Uint8Array, target: string, returned = false): void => {
+      if (!stopReads(socket)) return; // closed meanwhile
+      this.#route({ socket, bytes, listener, returned, ...readSessionQuery(target) });
+    };
+    const listener = this.#coordinator.addListener(false, this.#options.name, (socket, bytes) => {
+      socket.on("error", () => socket.destroy());
+      const line = readRequestLine(bytes);
+      route(socket, bytes, line.state === "complete" ? line.target : "", true);
+    });
+    const unrouted = new UnroutedConnections(this.#options, route);
+    takeConnections(server, (socket) => unrouted.add(socket));
+    server.once("close", () => unrouted.close());
+  }
+
+  /**
+   * For TLS, whose bytes mean nothing here: a client that was here before goes to the worker of its
+   * session, others to the workers in turn. They ask where a session should open, and forward what
+   * is not their own.
+   */
+  attachUntouched(server: Server): void {
+    const { name } = this.#options;
+    // None comes back: no other process could go on with its encryption.
+    const listener = this.#coordinator.addListener(true, name, (socket) => socket.destroy());
+    const bytes = new Uint8Array(0);
+    // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
+    (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
+    takeConnections(server, (socket) => {
+      socket.on("error", () => socket.destroy());
+      const unknown = { sid: undefined, opensSession: false };
+      this.#route({ socket, bytes, listener, returned: false, ...unknown });
+    });
+  }
+
+  #route(handoff: Handoff): void {
+    const { registry, sessions, waiters } = this.#coordinator;
+    const { sid } = handoff;
+    if (sid !== undefined && !sessions.ownerOf(sid) && registry.ready.some((h) => !h.isOurs)) {
+      waiters.wait(sid, () => this.#send(handoff));
+    } else {
+      this.#send(handoff);
+    }
+  }
+
+  #send(handoff: Handoff): void {
+    const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
+    const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
+    if (handle === undefined) refuse(handoff.socket, 503);
+    else this.#channelOf(handle).push(handoff);
+  }
+
+  /** The worker of the client's last session, for a connection that tells nothing of itself. */
+  #recentOf({ socket, listener }: Handoff): WorkerHandle | undefined {
+    if (!listener.secure || socket.remoteAddress === undefined) return undefined;
+    const isReady = (handle: WorkerHandle) => handle.state === "ready";
+    return this.#coordinator.affinity.pick(socket.remoteAddress, performance.now(), isReady);
+  }
+
+  #pick(opensSession: boolean): WorkerHandle | undefined {
+    const { placement, registry } = this.#coordinator;
+    const method = this.#options.loadBalancingMethod;
+    return opensSession
+      ? placement.forSession(registry.newest, method)
+      : placement.forRequest(registry.ready, method);
+  }
+
+  #channelOf(handle: WorkerHandle): HandoffChannel {
+    let channel = this.#channels.get(handle);
+    if (channel === undefined) {
+      channel = new HandoffChannel(handle.worker, (returned) => {
+        // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
+        this.#coordinator.registry.setState(handle, "dead");
+        for (const handoff of returned) this.#route(handoff);
+      });
+      this.#channels.set(handle, channel);
+    }
+    return channel;
+  }
+}
+
+/** From now on `take` gets the connections, and the server's own parser does not. */
+function takeConnections(server: Server, take: (socket: Socket) => void): void {
+  server.removeAllListeners("connection");
+  server.on("connection", take);
+}
+
+/**
+ * Makes `server` (of `net`, `http`, `https` or `http2.createSecureServer()`) give its connections
+ * to the workers: each to the worker that owns its session, new ones to the least loaded. The
+ * server's own request handlers are not called any more; the workers answer.
+ *
+ * Works for the workers of a `ClusterManager`, and for those of plain `cluster.fork()`. Call it
+ * before the first fork, and before or after `listen()`.
+ *
+ * @throws OptionError for an option that cannot work
+ * @throws SupervisorError `ERR_SUPERVISOR_NOT_PRIMARY`, `ERR_SUPERVISOR_SERIALIZATION`
+ */
+export function setupStickyMaster(server: Server, options?: StickyOptions): void {
+  if (typeof server?.on !== "function" || typeof server.listen !== "function") {
+    throw new OptionError("server", server, "a server of net, http, https or http2");
+  }
+  const resolved = resolveStickyOptions(options);
+  const coordinator = primaryCoordinator();
+  coordinator.registry.requiresAdoption = true;
+  probeForeignWorkers(coordinator.registry);
+
+  if (resolved.routing === "upstream" || !canStopReads()) {
+    if (resolved.routing !== "upstream") {
+      process.emitWarning(
+        "This runtime cannot stop a socket's reads; routing falls back to @socket.io/sticky.",
+        { code: "SUPERVISOR_UPSTREAM_ROUTING" },
+      );
+    }
+    coordinator.routing = "upstream";
+    // Loaded when needed only: it is not part of the way a connection normally takes.
+    const require = createRequire(import.meta.url);
+    const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
+    sticky.setupMaster(server as import("node:http").Server, {
+      loadBalancingMethod: resolved.loadBalancingMethod,
+    });
+    return;
+  }
+  const balancer = new StickyBalancer(coordinator, resolved);
+  if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
+  else balancer.attachTo(server);
+}

@@ -1,0 +1,33 @@
+import type { Worker } from "node:cluster";
+import type { ResolvedManagerOptions } from "../../options.js";
+import type { WorkerRegistry } from "../workers/worker-registry.js";
+import { forkWorker } from "./fork-worker.js";
+
+/** Time and processes: what a test replaces. */
+export interface PoolSystem {
+  /** ms, monotonic. */
+  now(): number;
+  /** @returns a function that cancels it */
+  after(ms: number, act: () => void): () => void;
+  /** Starts a worker process. */
+  fork(): Worker;
+}
+
+export const realClock: Pick<PoolSystem, "now" | "after"> = {
+  now: () => performance.now(),
+  after: (ms, act) => {
+    const timer = setTimeout(act, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
+  ...realClock,
+  fork: () => forkWorker(options),
+});
+
+/** As much of the registry as the pool needs. */
+export type PoolRegistry = Pick<
+  WorkerRegistry,
+  "register" | "setState" | "wantedGeneration" | "requiresAdoption" | "on" | "off"
+>;

@@ -1,0 +1,172 @@
+import cluster, { type Worker } from "node:cluster";
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { SupervisorError, type WorkerExit } from "../../errors.js";
+import { isToPrimary, type ToPrimary } from "../../protocol.js";
+import { WorkerHandle, type WorkerState } from "./worker-handle.js";
+
+interface RegistryEvents {
+  /** A worker process was started. */
+  forked: [WorkerHandle];
+  /** A worker may get connections, for the first time. */
+  ready: [WorkerHandle];
+  /** Its state is another one now; comes after `ready` and `gone`. */
+  state: [WorkerHandle];
+  /** A worker can no longer be reached. Comes once, before or with `exit`. */
+  gone: [WorkerHandle];
+  /** The process has ended. */
+  exit: [WorkerHandle, WorkerExit];
+  /** A message of our protocol, and the socket that came with it. */
+  message: [WorkerHandle, ToPrimary, Socket | undefined];
+}
+
+/**
+ * All workers of this primary, whoever forked them: the manager, or plain `cluster.fork()`.
+ *
+ * There is one per process, as there is one `node:cluster` per process. It records facts and
+ * passes them on; who may route what to whom is decided elsewhere.
+ *
+ * Invariant: `ready` holds exactly the workers in state "ready", so that choosing from it can
+ * never choose another one (R5).
+ */
+export class WorkerRegistry extends EventEmitter<RegistryEvents> {
+  readonly #handles = new Map<number, WorkerHandle>();
+  #ready: readonly WorkerHandle[] = [];
+  #newest: readonly WorkerHandle[] = [];
+  #wantedGeneration = 0;
+  /**
+   * Workers have to adopt connections, so one that merely listens is not ready. Set as soon as
+   * stickiness is asked for.
+   */
+  requiresAdoption = false;
+
+  constructor() {
+    super();
+    // Balancers, relay, directory and manager listen here, and one primary may have many servers.
+    this.setMaxListeners(0);
+    for (const worker of Object.values(cluster.workers ?? {})) if (worker) this.register(worker);
+    cluster.on("fork", (worker) => this.register(worker));
+    cluster.on("message", (worker, message, socket: Socket | undefined) =>
+      this.#onMessage(worker, message, socket),
+    );
+    cluster.on("listening", (worker, { port }) =>
+      this.#withHandle(worker, (handle) => {
+        handle.ports.add(port);
+        this.#onSelfDeclared(handle);
+      }),
+    );
+    cluster.on("disconnect", (worker) => this.#withHandle(worker, this.#onGone));
+    cluster.on("exit", (worker, code, signal) => this.#onExit(worker, code, signal));
+  }
+
+  get all(): IterableIterator<WorkerHandle> {
+    return this.#handles.values();
+  }
+
+  get ready(): readonly WorkerHandle[] {
+    return this.#ready;
+  }
+
+  /**
+   * The generation that a reload wants. Ready workers of it, or of a later one, get the new
+   * sessions as soon as there are any (S1); before, and when the reload was abandoned, all do.
+   */
+  set wantedGeneration(generation: number) {
+    this.#wantedGeneration = generation;
+    this.#choose();
+  }
+
+  /** Ready workers that may get new sessions. */
+  get newest(): readonly WorkerHandle[] {
+    return this.#newest;
+  }
+
+  /** Knows `worker` from now on; its own handle if it was known before. */
+  register(worker: Worker, generation = 0): WorkerHandle {
+    const known = this.#handles.get(worker.id);
+    if (known !== undefined) return known;
+    const handle = new WorkerHandle(worker, generation);
+    // An error without a listener would end the primary (S5). One without a pid is a process that
+    // could not be started (EAGAIN, ENOMEM): no exit will follow.
+    worker.on("error", (error: Error) => {
+      if (worker.process.pid === undefined) this.#onExit(worker, null, error.message);
+    });
+    if (!worker.isDead()) {
+      this.#handles.set(worker.id, handle);
+      this.emit("forked", handle);
+    }
+    return handle;
+  }
+
+  setState(handle: WorkerHandle, state: WorkerState): void {
+    if (handle.state === state || handle.state === "dead") return;
+    handle.state = state;
+    this.#choose();
+    if (state === "ready" && !handle.wasReady) {
+      handle.wasReady = true;
+      this.emit("ready", handle);
+    }
+    if (state === "dead") this.emit("gone", handle);
+    this.emit("state", handle);
+  }
+
+  #choose(): void {
+    this.#ready = [...this.#handles.values()].filter(({ state }) => state === "ready");
+    const wanted = this.#ready.filter(({ generation }) => generation >= this.#wantedGeneration);
+    this.#newest = wanted.length > 0 ? wanted : this.#ready;
+  }
+
+  #onMessage(worker: Worker, message: unknown, socket: Socket | undefined): void {
+    const handle = this.#handles.get(worker.id);
+    if (handle === undefined) return;
+    if (message === "ready") this.#onSelfDeclared(handle);
+    if (!isToPrimary(message)) return;
+    if (message.type === "supervisor:hello") handle.isOurs = true;
+    if (message.type === "supervisor:ready") {
+      handle.gateway = message.gateway;
+      if (handle.state === "starting") this.setState(handle, "ready");
+    }
+    if (message.type === "supervisor:inspector") {
+      const { url, usr1Handlers } = message;
+      handle.inspector = { url, usr1Handlers };
+    }
+    this.emit("message", handle, message, socket);
+  }
+
+  #withHandle(worker: Worker, act: (handle: WorkerHandle) => void): void {
+    const handle = this.#handles.get(worker.id);
+    if (handle !== undefined) act(handle);
+  }
+
+  /** A worker without setupWorker(): listening, or a "ready" message, is all it can say. */
+  readonly #onSelfDeclared = (handle: WorkerHandle): void => {
+    if (handle.isOurs || this.requiresAdoption || handle.state !== "starting") return;
+    this.setState(handle, "ready");
+  };
+
+  readonly #onGone = (handle: WorkerHandle): void => this.setState(handle, "dead");
+
+  #onExit(worker: Worker, code: number | null, signal: string | null): void {
+    const handle = this.#handles.get(worker.id);
+    if (handle === undefined) return;
+    this.#onGone(handle);
+    this.#handles.delete(worker.id);
+    // With a hand-off unacknowledged Node never reports the disconnect, and would keep the worker.
+    if (cluster.workers) delete cluster.workers[worker.id];
+    this.emit("exit", handle, handle.describeExit(code, signal));
+  }
+}
+
+let registry: WorkerRegistry | undefined;
+
+/** The registry of this process. */
+export function workerRegistry(): WorkerRegistry {
+  if (cluster.isWorker) {
+    throw new SupervisorError(
+      "ERR_SUPERVISOR_NOT_PRIMARY",
+      "This belongs into the primary process; guard it with manager.isPrimary().",
+    );
+  }
+  registry ??= new WorkerRegistry();
+  return registry;
+}

@@ -1,0 +1,58 @@
+import type { Server as HttpServer } from "node:http";
+import type { Socket } from "node:net";
+import type { Listener } from "../../protocol.js";
+import { adoptConnection } from "./adopt-connection.js";
+import { HttpServers } from "./http-servers.js";
+
+/** How long a connection waits for the server that it is for (ms). */
+const SERVER_TIMEOUT = 5_000;
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly bytes: Uint8Array;
+  readonly listener: Listener;
+}
+
+/**
+ * Gives the primary's connections to this worker's HTTP servers.
+ *
+ * The worker is ready after its first `setupWorker()`, and its other servers may follow: until
+ * then, their connections wait.
+ */
+export class Dispatch {
+  readonly #servers = new HttpServers();
+  #waiting: Waiting[] = [];
+
+  serve(server: HttpServer, name: string | undefined): void {
+    this.#servers.add(server, name);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { socket, bytes, listener } of waiting) this.take(socket, bytes, listener);
+  }
+
+  take(socket: Socket, bytes: Uint8Array, listener: Listener): void {
+    const server = this.#servers.find(listener);
+    if (server !== undefined) {
+      adoptConnection(server, socket, bytes);
+      return;
+    }
+    const waiting = { socket: socket.pause(), bytes, listener };
+    this.#waiting.push(waiting);
+    socket.on("error", () => socket.destroy());
+    setTimeout(() => this.#giveUp(waiting), SERVER_TIMEOUT).unref();
+  }
+
+  #giveUp(waiting: Waiting): void {
+    if (!this.#waiting.includes(waiting)) return;
+    this.#waiting = this.#waiting.filter((item) => item !== waiting);
+    waiting.socket.destroy();
+    const { secure, name, index } = waiting.listener;
+    process.emitWarning(
+      `A connection came for the primary's ${secure ? "TLS" : "plain"} server ` +
+        `${name === undefined ? `number ${index + 1}` : `"${name}"`}, but this worker has no such ` +
+        "HTTP server. Call setupWorker() for one, with the same name, and of the same kind: an " +
+        "https server here for an https server there.",
+      { code: "SUPERVISOR_NO_HTTP_SERVER" },
+    );
+  }
+}

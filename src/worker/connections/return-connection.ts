@@ -1,0 +1,67 @@
+import type { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Listener } from "../../protocol.js";
+import { allowReads, detachFromServer, stopReads } from "../../stop-reads.js";
+import type { PrimaryChannel } from "../primary-channel.js";
+
+/**
+ * Gives connections that are being upgraded to the owner of their session, by way of the primary.
+ *
+ * An upgrade that comes on a proxy's shared connection would be forwarded for the life of its
+ * WebSocket, at twice the cost. But from the upgrade on the connection is that session's alone, so
+ * the socket itself can go; what was read of it goes along. TLS cannot: its keys are here.
+ *
+ * Invariant: a connection is given back once at the most, so it cannot go round in circles (R10).
+ */
+export class ReturnableConnections {
+  readonly #channel: Pick<PrimaryChannel, "sendSocket">;
+  readonly #listeners = new WeakMap<object, Listener>();
+
+  constructor(channel: Pick<PrimaryChannel, "sendSocket">) {
+    this.#channel = channel;
+  }
+
+  /** A connection as the primary handed it over; `returned` says that it was here before. */
+  add(socket: Socket, listener: Listener, returned: boolean): void {
+    if (!listener.secure && !returned) this.#listeners.set(socket, listener);
+  }
+
+  /**
+   * Holds a connection in the very call that tells of its upgrade, so that nothing more is read.
+   *
+   * @returns `undefined` if it has to stay in this process
+   */
+  hold(req: IncomingMessage, socket: Duplex, head: Buffer): HeldConnection | undefined {
+    const listener = this.#listeners.get(socket);
+    // An answer to an earlier request may still be on its way.
+    if (listener === undefined || !(socket instanceof Socket) || socket.writableLength > 0) {
+      return undefined;
+    }
+    if (!stopReads(socket)) return undefined;
+    return {
+      giveBack: () => {
+        const data = Buffer.concat([Buffer.from(headOf(req), "latin1"), head]);
+        detachFromServer(socket);
+        this.#channel.sendSocket({ type: "supervisor:return", data, listener }, socket);
+      },
+      keep: () => allowReads(socket),
+    };
+  }
+}
+
+export interface HeldConnection {
+  /** It is not this process's any more. */
+  giveBack(): void;
+  /** It stays here, as if nothing had been. */
+  keep(): void;
+}
+
+/** The head as the client sent it, as far as Node tells. */
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    head += `${rawHeaders[index]}: ${rawHeaders[index + 1]}\r\n`;
+  }
+  return `${head}\r\n`;
+}

@@ -1,0 +1,85 @@
+import type { WorkerOptions } from "../options.js";
+import type { Welcome } from "../protocol.js";
+import { ServerNames } from "./adapter/server-names.js";
+import { startRequestTimeouts } from "./connections/adopt-connection.js";
+import { ClientConnections } from "./connections/client-connections.js";
+import { Dispatch } from "./connections/dispatch.js";
+import { ReturnableConnections } from "./connections/return-connection.js";
+import { shareTicketKeys } from "./connections/tls-sessions.js";
+import { ForeignRequests } from "./forwarding/foreign-requests.js";
+import { PeerGateway } from "./forwarding/peer-gateway.js";
+import { startHeartbeat } from "./health/heartbeat.js";
+import { watchInspector } from "./health/inspector.js";
+import { startWatchdog } from "./health/watchdog.js";
+import { WorkerLifecycle } from "./lifecycle.js";
+import type { PrimaryChannel } from "./primary-channel.js";
+import type { CheckedHost } from "./sessions/engine.js";
+import { SessionNotices } from "./sessions/session-notices.js";
+
+/** Of the time after which a silent worker is killed, what passes before it says where it is. */
+const STUCK_SHARE = 0.5;
+
+/** What one worker process has once, however many servers it runs. */
+export class WorkerRuntime {
+  readonly names = new ServerNames();
+  readonly #channel: PrimaryChannel;
+  readonly #connections = new ClientConnections();
+  readonly #dispatch = new Dispatch();
+  readonly #gateway = new PeerGateway();
+  readonly #notices: SessionNotices;
+  readonly #returnable: ReturnableConnections;
+  readonly #foreign: ForeignRequests;
+  readonly #lifecycle: WorkerLifecycle;
+  #listening: Promise<string> | undefined;
+  #started = false;
+
+  constructor(channel: PrimaryChannel) {
+    this.#channel = channel;
+    this.#notices = new SessionNotices(channel);
+    this.#returnable = new ReturnableConnections(channel);
+    this.#foreign = new ForeignRequests(channel, this.#returnable);
+    this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
+    channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
+    channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
+      if (socket === undefined) return; // the client was gone before it could be handed over
+      this.#connections.add(socket, listener.secure);
+      this.#returnable.add(socket, listener, returned);
+      if (placed) this.#foreign.placed(socket);
+      this.#dispatch.take(socket, data, listener);
+    });
+  }
+
+  /**
+   * @param name of the server, the same in all workers
+   * @returns the path of the gateway
+   */
+  attach(
+    { httpServer, engine }: CheckedHost,
+    name: string,
+    options: Pick<WorkerOptions, "name">,
+    { gatewayDir, ticketKeys }: Welcome,
+  ): Promise<string> {
+    shareTicketKeys(httpServer, ticketKeys);
+    startRequestTimeouts(httpServer);
+    this.#connections.watch(httpServer);
+    if (engine !== undefined) {
+      this.#gateway.serve(this.#foreign.watch(engine, name));
+      this.#notices.watch(engine);
+      this.#lifecycle.watch(engine);
+    }
+    this.#dispatch.serve(httpServer, options.name);
+    this.#listening ??= this.#gateway.listen(gatewayDir);
+    return this.#listening;
+  }
+
+  /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
+  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+    if (!this.#started) {
+      startHeartbeat(this.#channel);
+      watchInspector(this.#channel);
+      if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
+    }
+    this.#started = true;
+    this.#channel.send({ type: "supervisor:ready", gateway });
+  }
+}
