@@ -1,7 +1,7 @@
 import { drainPace } from "../policy/drain.js";
 import type { ClientConnections } from "./connections/client-connections.js";
 import { closeInspector } from "./health/inspector.js";
-import { openWork } from "./jobs/open-work.js";
+import type { OpenWork } from "./jobs/open-work.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import type { EngineServer } from "./sessions/engine.js";
 
@@ -21,13 +21,15 @@ type Phase = "serving" | "draining" | "stopping" | "ending";
  */
 export class WorkerLifecycle {
   readonly #connections: ClientConnections;
+  readonly #work: OpenWork;
   readonly #engines: EngineServer[] = [];
   #phase: Phase = "serving";
 
-  constructor(channel: PrimaryChannel, connections: ClientConnections) {
+  constructor(channel: PrimaryChannel, connections: ClientConnections, work: OpenWork) {
     this.#connections = connections;
+    this.#work = work;
     connections.on("close", () => this.#endIfDone());
-    openWork.on("none", () => this.#endIfDone());
+    work.on("none", () => this.#endIfDone());
     // A terminal's Ctrl-C and pm2's tree kill reach the whole group: who ends when is the
     // primary's to say. Handlers of the application are called all the same.
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
@@ -90,7 +92,7 @@ export class WorkerLifecycle {
 
   readonly #endIfDone = (): void => {
     const isLeaving = this.#phase === "draining" || this.#phase === "stopping";
-    if (!isLeaving || openWork.any) return;
+    if (!isLeaving || this.#work.any) return;
     if (this.#connections.size === 0 && this.#sessions().length === 0) this.#end();
   };
 
