@@ -1,7 +1,7 @@
 // Runs the integration tests on each version of Node that the package supports, one after the other.
 //
 //   npm run test:matrix
-//   npm run test:matrix -- --node 24 --node 26 test/integration/hang.test.ts
+//   npm run test:matrix -- --node 24 --node 26 test/integration/hang.timed.test.ts
 //   npm run test:matrix -- --install          only gets the binaries
 //
 // The binaries come from the npm package "node", once, into a folder below node_modules. What is no
@@ -16,7 +16,6 @@ const VERSIONS = ["20.19", "22", "24", "26"];
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CACHE = join(ROOT, "node_modules/.cache/node-matrix");
-const TAP = join(ROOT, "node_modules/tap/dist/esm/run.mjs");
 
 /** The versions and tap's arguments that a command line asks for. */
 function parse(args) {

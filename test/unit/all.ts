@@ -1,4 +1,5 @@
-// All unit tests in one process, one file after the other: `npm run test:unit`. With paths, only those.
+// All unit tests in one process, one file after the other: `npm run test:unit`. Files named in
+// UNIT_TESTS, comma between them: only those. `npm test -- test/unit/policy` sets it.
 //
 // What a file leaves behind in the process would reach the files after it, so each is checked for
 // that. A single file is a program of its own: node --import tsx test/unit/errors.test.ts
@@ -18,8 +19,8 @@ function allFiles(): string[] {
 }
 
 t.setTimeout(240_000);
-const given = process.argv.slice(2).map((path) => resolve(path));
-const files = given.length > 0 ? given : allFiles();
+const given = (process.env.UNIT_TESTS ?? "").split(",").filter((path) => path !== "");
+const files = given.length > 0 ? given.map((path) => resolve(path)) : allFiles();
 let before = processState();
 
 // The tests of the files stand in line behind this one. So what modules do to a process when they

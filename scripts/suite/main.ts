@@ -1,0 +1,62 @@
+// `npm test`: one line for each file, what failed with its diagnostics, and the sum.
+//
+//   npm test                                      the suite, without the gate's part
+//   npm test -- test/integration/tls.test.ts      files or folders
+//   npm test -- --gate                            all of it; nothing may skip. So does CI=true or GATE=1
+//   npm test -- --tap                             TAP, for other tools
+import { once } from "node:events";
+import { inspect, parseArgs } from "node:util";
+import { testFiles } from "./files.js";
+import type { FileResult } from "./read-tap.js";
+import { readTap } from "./read-tap.js";
+import { startRun } from "./start-run.js";
+
+const { values, positionals } = parseArgs({
+  options: {
+    gate: { type: "boolean", default: Boolean(process.env.CI || process.env.GATE) },
+    jobs: { type: "string" },
+    tap: { type: "boolean", default: false },
+  },
+  allowPositionals: true,
+});
+
+const started = performance.now();
+const run = startRun({ gate: values.gate, jobs: values.jobs, files: positionals });
+const exited = once(run, "close");
+if (values.tap) run.stdout.pipe(process.stdout);
+const say = values.tap ? console.error : console.log;
+const files = await readTap(run.stdout, (file) => say(line(file)));
+const [code, signal] = await exited;
+
+const sum = (key: "passed" | "failed" | "skipped"): number =>
+  files.reduce((total, file) => total + file[key], 0);
+for (const { name, skips } of files) for (const skip of skips) say(`skipped: ${name} > ${skip}`);
+const { gate } = testFiles([]);
+if (!values.gate && positionals.length === 0) {
+  say(`left out: ${gate.join(", ")} (npm test -- --gate runs them)`);
+}
+let failed = sum("failed");
+if (failed === 0 && (code !== 0 || sum("passed") === 0)) {
+  say(`The run ended with ${signal ?? code} after ${files.length} files.`);
+  failed = 1;
+}
+if (values.gate && sum("skipped") > 0) {
+  say("In the gate nothing may skip.");
+  failed += sum("skipped");
+}
+const seconds = Math.round((performance.now() - started) / 1_000);
+say(`${sum("skipped")} skipped, ${seconds} s`);
+say(`${sum("passed")} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function line(file: FileResult): string {
+  const { name, ok, passed, failures, skipped, duration } = file;
+  const head = `${ok ? "ok  " : "FAIL"} ${`${(duration / 1_000).toFixed(1)} s`.padStart(7)}  ${name}`;
+  const counts = [`${passed} passed`];
+  if (failures.length > 0) counts.push(`${failures.length} failed`);
+  if (skipped > 0) counts.push(`${skipped} skipped`);
+  const details = failures.map(
+    ({ name, diag }) => `     ${name}\n${inspect(diag, { depth: 8 }).replace(/^/gm, "       ")}`,
+  );
+  return [`${head}  (${counts.join(", ")})`, ...details].join("\n");
+}
