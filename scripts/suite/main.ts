@@ -20,6 +20,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+try {
+  testFiles(positionals);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}
+
 const started = performance.now();
 const run = startRun({ gate: values.gate, jobs: values.jobs, files: positionals });
 const exited = once(run, "close");

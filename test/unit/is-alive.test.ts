@@ -24,7 +24,7 @@ t.test(
     const shell = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit", "pipe"] });
     t.teardown(() => shell.stdin?.end());
     const { stdin, stdout } = shell;
-    const [, , , lifeline] = shell.stdio as [unknown, unknown, unknown, Writable];
+    const [, , , lifeline] = shell.stdio as unknown as [unknown, unknown, unknown, Writable];
     if (stdin === null || stdout === null) throw new Error("no pipes");
     const [line] = await once(stdout, "data");
     const pid = Number(line);
