@@ -2,7 +2,7 @@
 //
 //   npm test                                      the suite, without the gate's part
 //   npm test -- test/integration/tls.test.ts      files or folders
-//   npm test -- --gate                            all of it; nothing may skip. So does CI=true or GATE=1
+//   npm test -- --gate                            all of it; nothing may skip; CI=true does the same
 //   npm test -- --tap                             TAP, for other tools
 import { once } from "node:events";
 import { inspect, parseArgs } from "node:util";
@@ -13,7 +13,7 @@ import { startRun } from "./start-run.js";
 
 const { values, positionals } = parseArgs({
   options: {
-    gate: { type: "boolean", default: Boolean(process.env.CI || process.env.GATE) },
+    gate: { type: "boolean", default: Boolean(process.env.CI) },
     jobs: { type: "string" },
     tap: { type: "boolean", default: false },
   },
