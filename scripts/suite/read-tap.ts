@@ -19,7 +19,7 @@ export interface FileResult {
   /** Names and reasons of those that did not run or do not count. */
   skips: string[];
   failures: Failure[];
-  /** From its start to its end (ms). */
+  /** Of its tests, without the start of its process (ms). */
   duration: number;
 }
 
