@@ -2,8 +2,8 @@
 //
 //   npm run test:flakes -- 10 [--no-gate] [files or folders]
 import { parseArgs } from "node:util";
-import { type FileResult, readTap } from "./read-tap.js";
-import { startRun } from "./start-run.js";
+import type { FileResult } from "./read-tap.js";
+import { runSuite } from "./run.js";
 
 const { values, positionals } = parseArgs({
   options: { "no-gate": { type: "boolean", default: false }, jobs: { type: "string" } },
@@ -18,8 +18,7 @@ if (!Number.isInteger(count) || count < 1) {
 const runs: { seconds: number; files: FileResult[] }[] = [];
 for (let n = 1; n <= count; n++) {
   const started = performance.now();
-  const run = startRun({ gate: !values["no-gate"], jobs: values.jobs, files });
-  const results = await readTap(run.stdout);
+  const results = await runSuite({ gate: !values["no-gate"], jobs: values.jobs, files });
   const seconds = (performance.now() - started) / 1_000;
   runs.push({ seconds, files: results });
   const sum = (key: "passed" | "failed" | "skipped") =>

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { Parser, type Result } from "tap-parser";
+import { type FinalResults, Parser, type Result } from "tap-parser";
 
 /** A failed assertion. */
 export interface Failure {
@@ -19,68 +19,28 @@ export interface FileResult {
   /** Names and reasons of those that did not run or do not count. */
   skips: string[];
   failures: Failure[];
-  /** Of its tests, without the start of its process (ms). */
+  /** From the start to the end of its process (ms). */
   duration: number;
 }
 
-/**
- * Reads what scripts/suite/run.ts writes.
- *
- * @param onFile is called whenever a file has ended
- * @returns all of them; a run that broke off counts as a file that failed
- */
-export async function readTap(
-  input: Readable,
-  onFile: (file: FileResult) => void = () => {},
-): Promise<FileResult[]> {
-  const files: FileResult[] = [];
-  const open = new Map<string, FileResult>();
+/** Reads what one process of tests writes: TAP, to its end. */
+export async function readTap(input: Readable): Promise<Counts> {
+  const file: Counts = { ok: true, passed: 0, failed: 0, skipped: 0, skips: [], failures: [] };
   const parser = new Parser();
-  const end = (file: FileResult): void => {
-    files.push(file);
-    onFile(file);
-  };
-  parser.on("child", (child: Parser) => {
-    const file = emptyResult(child.name);
-    open.set(child.name, file);
-    count(child, file, []);
-  });
-  parser.on("assert", (result: Result) => {
-    const file = open.get(result.name) ?? emptyResult(result.name);
-    open.delete(result.name);
-    file.ok = result.ok;
-    file.duration = result.time ?? 0;
-    // It ended otherwise than by an assertion: a timeout, an exit code, a missing plan.
-    if (!file.ok && file.failures.length === 0) fail(file, result, []);
-    end(file);
-  });
+  count(parser, file, []);
   const completed = once(parser, "complete");
   input.pipe(parser as unknown as NodeJS.WritableStream);
-  const [results] = (await completed) as [{ ok: boolean; bailout: unknown }];
-  if (!results.ok && files.every(({ ok }) => ok)) {
-    const broken = emptyResult("the run itself");
-    broken.ok = false;
-    broken.failed = 1;
-    broken.failures.push({ name: "the output broke off", diag: results.bailout });
-    end(broken);
+  const [results] = (await completed) as [FinalResults];
+  if (file.failed === 0 && (!results.ok || results.count === 0)) {
+    const name = "the file itself"; // it did not say how many assertions there are, for one
+    fail(file, { name, diag: { failures: results.failures, bailout: results.bailout } }, []);
   }
-  return files;
+  return file;
 }
 
-function emptyResult(name: string): FileResult {
-  return {
-    name,
-    ok: true,
-    passed: 0,
-    failed: 0,
-    skipped: 0,
-    skips: [],
-    failures: [],
-    duration: 0,
-  };
-}
+type Counts = Omit<FileResult, "name" | "duration">;
 
-function count(parser: Parser, file: FileResult, path: readonly string[]): void {
+function count(parser: Parser, file: Counts, path: readonly string[]): void {
   let hasFailed = false;
   parser.on("child", (child: Parser) => {
     const before = file.failed;
@@ -104,7 +64,12 @@ function count(parser: Parser, file: FileResult, path: readonly string[]): void 
   });
 }
 
-function fail(file: FileResult, { name, diag }: Result, path: readonly string[]): void {
+function fail(
+  file: Counts,
+  { name, diag }: Pick<Result, "name" | "diag">,
+  path: readonly string[],
+): void {
+  file.ok = false;
   file.failed++;
   file.failures.push({ name: [...path, name].join(" > "), diag });
 }

@@ -1,52 +1,78 @@
-// Runs test files, each in a process of its own and the unit tests in one, and writes TAP.
-// scripts/suite/main.ts, which `npm test` starts, makes something readable of it.
-//
-//   node --import tsx scripts/suite/run.ts [--jobs=2] [--gate] [files or folders]
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
-import t from "tap";
 import { ROOT, testFiles } from "./files.js";
+import { type FileResult, readTap } from "./read-tap.js";
 
-/** For all the tests of one file (ms). */
+/** For all the tests of one file (ms). tap then says what was open; if it cannot, it is killed. */
 const TIMEOUT = 240_000;
-/** Several clusters at once on many cores would only wait for the same ports, files and pipes. */
+const GRACE = 10_000;
+/** Each file starts several processes. */
 const MOST_JOBS = 4;
 
-const { values, positionals } = parseArgs({
-  options: { jobs: { type: "string" }, gate: { type: "boolean", default: false } },
-  allowPositionals: true,
-});
-const { unit, together, timed, gate } = testFiles(positionals);
-// What was asked for by name runs.
-const withGate = values.gate || positionals.length > 0;
-const jobs = Number(values.jobs ?? Math.min(availableParallelism(), MOST_JOBS));
-if (!Number.isInteger(jobs) || jobs < 1) throw new Error(`--jobs=${values.jobs}: not a number`);
+export interface RunOptions {
+  /** With browsers and benchmarks; those that are named run anyway. */
+  gate: boolean;
+  /** How many files at once. Default: one for each core, at most 4. */
+  jobs?: string | undefined;
+  /** Files and folders. None: the whole suite. */
+  files: readonly string[];
+  /** Is called whenever one has ended. */
+  onFile?: (file: FileResult) => void;
+}
 
-function start(
-  name: string,
-  file: string,
-  options: { buffered: boolean; env?: NodeJS.ProcessEnv },
-) {
-  void t.spawn(process.execPath, ["--import", "tsx", file], {
-    name,
+/**
+ * Runs test files as programs, each in a process of its own, and the unit tests in one.
+ *
+ * Not with tap's own runner: that loads hooks into every process that a test starts, and compiles
+ * TypeScript more slowly.
+ */
+export async function runSuite({ gate, jobs, files, onFile }: RunOptions): Promise<FileResult[]> {
+  const plan = testFiles(files);
+  const atOnce = Number(jobs ?? Math.min(availableParallelism(), MOST_JOBS));
+  if (!Number.isInteger(atOnce) || atOnce < 1) throw new Error(`--jobs=${jobs}: not a number`);
+  const results: FileResult[] = [];
+  const run = async (...args: Parameters<typeof runFile>): Promise<void> => {
+    const result = await runFile(...args);
+    results.push(result);
+    onFile?.(result);
+  };
+  const [unit] = plan.unit;
+  if (plan.unit.length > 1) {
+    const name = `test/unit: ${plan.unit.length} files`;
+    await run("test/unit/all.ts", name, { UNIT_TESTS: plan.unit.join() });
+  } else if (unit !== undefined) {
+    await run(unit);
+  }
+  const waiting = plan.together.values();
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      for (const file of waiting) await run(file);
+    }),
+  );
+  for (const file of [...plan.timed, ...(gate || files.length > 0 ? plan.gate : [])]) {
+    await run(file);
+  }
+  return results;
+}
+
+async function runFile(file: string, name = file, env: NodeJS.ProcessEnv = {}) {
+  const started = performance.now();
+  const child = spawn(process.execPath, ["--import", "tsx", file], {
     cwd: ROOT,
-    timeout: TIMEOUT,
-    at: null,
-    stack: "",
-    ...options,
+    env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT / 1_000), ...env },
+    stdio: ["ignore", "pipe", "inherit"],
   });
+  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT + GRACE);
+  const exited = once(child, "exit");
+  const result: FileResult = { name, duration: 0, ...(await readTap(child.stdout)) };
+  const [code, signal] = await exited;
+  clearTimeout(timer);
+  result.duration = performance.now() - started;
+  if (code !== 0 && result.ok) {
+    result.ok = false;
+    result.failed++;
+    result.failures.push({ name: `it ended with ${signal ?? code}`, diag: undefined });
+  }
+  return result;
 }
-
-t.setTimeout(0);
-// Of the tests in one file each; the limit of the file is what counts.
-process.env.TAP_TIMEOUT = String(TIMEOUT / 1_000);
-t.jobs = jobs;
-// One that is not buffered waits until all before it have ended, and all after it wait for it.
-const alone = { buffered: false };
-if (unit.length > 1) {
-  const env = { ...process.env, UNIT_TESTS: unit.join() };
-  start(`test/unit: ${unit.length} files`, "test/unit/all.ts", { ...alone, env });
-}
-for (const file of unit.length === 1 ? unit : []) start(file, file, alone);
-for (const file of together) start(file, file, { buffered: jobs > 1 });
-for (const file of [...timed, ...(withGate ? gate : [])]) start(file, file, alone);
