@@ -13,6 +13,7 @@ export interface FakeWorker {
   generation: number;
   terms: { requiresAdoption: boolean };
   state: WorkerState;
+  stateBefore: WorkerState;
   wasReady: boolean;
   startError: Error | undefined;
   isInspected: boolean;
@@ -71,7 +72,9 @@ export class PoolModel {
     const registry = Object.assign(this.registry, {
       register: (_: unknown, { generation }: { generation: number }) => this.#start(generation),
       setState: (handle: FakeWorker, state: WorkerState) => {
-        if (handle.state !== "dead") handle.state = state;
+        if (handle.state === "dead") return;
+        handle.stateBefore = handle.state;
+        handle.state = state;
       },
     });
     const resolved = resolveManagerOptions(options);
@@ -188,6 +191,7 @@ export class PoolModel {
       generation,
       terms: { requiresAdoption: true },
       state: "starting",
+      stateBefore: "starting",
       wasReady: false,
       startError: fails ? new Error("spawn EAGAIN") : undefined,
       isInspected: false,
