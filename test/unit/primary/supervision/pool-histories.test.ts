@@ -24,7 +24,6 @@ class Invariants {
   #count = 0;
   /** Workers that leave because there were to be fewer. */
   #surplus = new Set<FakeWorker>();
-  #leaving = new Set<FakeWorker>();
   step = 0;
 
   constructor(t: Test, m: PoolModel, refork: boolean) {
@@ -45,10 +44,9 @@ class Invariants {
     const { processes, pool, registry } = this.#m;
     const leaving = processes.filter(({ state }) => state === "draining" || state === "stopping");
     if (pool.count < this.#count) {
-      for (const worker of leaving) if (!this.#leaving.has(worker)) this.#surplus.add(worker);
+      for (const worker of leaving) this.#surplus.add(worker);
     }
     this.#count = pool.count;
-    this.#leaving = new Set(leaving);
     const surplus = processes.filter((worker) => this.#surplus.has(worker)).length;
     const limit = pool.count + 1 + surplus;
     if (processes.length > limit) this.#fail(`S8: ${processes.length} processes of ${limit}`);
@@ -196,7 +194,9 @@ async function history(t: Test, seed: number, refork: boolean): Promise<void> {
   // Those that are asked for while the world is like that have to settle, too.
   m.reload();
   m.reload();
+  invariants.check();
   if (random.chance(0.5)) m.scale(random.between(1, 5));
+  invariants.check();
   const over = await goOn(m, 6 * STALL, invariants, act, () => pending(m).length === 0);
   if (!over) t.fail(`${pending(m)} never settle: ${name} (seed ${seed})`);
 
