@@ -81,7 +81,7 @@ t.test("B4 fork() that throws does not end the primary", async (t) => {
   const running = start(t, process.execPath, ["test/fixtures/fork-fails.js"], { EXEC });
   t.same(await running.exit(), { code: 0, signal: null }, running.stderr);
   t.same(running.stdout.trim().split("\n"), [
-    "ERR_SUPERVISOR_BOOT: A worker's process could not be started: spawn ENOMEM.",
+    "ERR_SUPERVISOR_BOOT: Worker (no process) could not be started: spawn ENOMEM.",
     "started",
     "goes on with 1",
     "reload: ERR_SUPERVISOR_BOOT",
