@@ -74,8 +74,9 @@ export class WorkerRuntime {
   }
 
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
-  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+  start(gateway: string | null, watchdog: boolean, { hangTimeout, managed }: Welcome): void {
     if (!this.#started) {
+      if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
