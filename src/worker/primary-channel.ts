@@ -112,7 +112,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
         this.#questions.delete(id);
         resolve(gateway);
       };
-      const timer = setTimeout(settle, QUESTION_TIMEOUT, null).unref();
+      const timer = setTimeout(() => settle(null), QUESTION_TIMEOUT).unref();
       this.#questions.set(id, settle);
       this.send(question(id));
     });

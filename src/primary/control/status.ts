@@ -22,6 +22,8 @@ export interface WorkerStatus {
   inspector: string | null;
   /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
   queue: number;
+  /** Connections that wait in the primary for it. */
+  waiting: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }
@@ -70,6 +72,7 @@ export function workerStatus(handle: WorkerHandle, sessions: number, jobs: strin
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,
     queue: handle.queue,
+    waiting: handle.handoffs.count,
     jobs,
   };
 }
