@@ -89,8 +89,11 @@ class StickyBalancer {
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
-    if (handle === undefined) refuse(handoff.socket, 503);
-    else this.#channelOf(handle).push(handoff);
+    if (handle === undefined || handle.handoffs.bytes > this.#coordinator.registry.maxQueue) {
+      refuse(handoff.socket, 503);
+    } else {
+      this.#channelOf(handle).push(handoff);
+    }
   }
 
   /** The worker of the client's last session, for a connection that tells nothing of itself. */
