@@ -1,5 +1,3 @@
-import { serialize } from "node:v8";
-
 /** `send` of a cluster worker or of a process: `false` when its channel is behind. */
 type Send = (message: object, written: () => void) => boolean | undefined;
 
@@ -52,9 +50,46 @@ export class SendQueue {
   }
 }
 
-/** As IPC with `serialization: "advanced"` has it, but for a few bytes. */
+/** Longer arrays may be nothing but holes, which are not walked. */
+const WALKED_BY_INDEX = 10_000;
+
+/**
+ * Bytes of a message, within a few per cent of what `serialization: "advanced"` makes of it (more for
+ * texts beyond ASCII). Without serializing it, which would leave as much garbage as waits.
+ */
 export function sizeOf(message: object): number {
-  return serialize(message).byteLength;
+  let bytes = 0;
+  const seen = new Set<object>();
+  const rest: unknown[] = [message];
+  while (rest.length > 0) {
+    const value = rest.pop();
+    if (typeof value === "string") bytes += Buffer.byteLength(value) + 4;
+    else if (typeof value !== "object" || value === null) bytes += 8;
+    else if (!seen.has(value)) {
+      seen.add(value);
+      bytes += 8;
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) bytes += value.byteLength;
+      else bytes += pushParts(value, rest);
+    }
+  }
+  return bytes;
+}
+
+/** @returns bytes of the names of its parts */
+function pushParts(value: object, parts: unknown[]): number {
+  if (value instanceof Map) for (const [key, item] of value) parts.push(key, item);
+  else if (value instanceof Set) for (const item of value) parts.push(item);
+  else if (Array.isArray(value) && value.length <= WALKED_BY_INDEX) {
+    for (const item of value) parts.push(item);
+  } else {
+    let bytes = 0;
+    for (const [key, item] of Object.entries(value)) {
+      bytes += key.length + 2;
+      parts.push(item);
+    }
+    return bytes;
+  }
+  return 0;
 }
 
 /** The same, of a message for several receivers: it is measured once. */

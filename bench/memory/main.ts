@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -14,6 +15,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "30" },
     rate: { type: "string", default: "300" },
     payload: { type: "string", default: "100000" },
+    /** One of them only, in this process. */
+    trouble: { type: "string" },
   },
 });
 const seconds = Number(values.seconds);
@@ -74,18 +77,32 @@ function sleep(ms: number): Promise<void> {
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
 
-process.stdout.write(
-  `${values.rate} broadcasts of ${values.payload} bytes a second, for ${seconds} s each; ` +
-    `maxQueue ${megabytes(MAX_QUEUE)}, Node ${process.version}\n\n` +
-    "| the other worker | start | peak | end | queue | replaced | within the bound |\n" +
-    "|---|---|---|---|---|---|---|\n",
-);
-for (const [name, trouble] of Object.entries(TROUBLES)) {
+async function measureHere(name: string): Promise<void> {
+  const trouble = Object.entries(TROUBLES).find(([known]) => known === name)?.[1];
+  if (trouble === undefined) throw new Error(`--trouble ${name}: none of these`);
   const { start, peak, end, queue, replaced } = await measure(trouble);
   const isBounded = peak <= start + ALLOWANCE + MAX_QUEUE;
-  if (!isBounded) process.exitCode = 1;
   process.stdout.write(
     `| ${name} | ${[start, peak, end, queue].map(megabytes).join(" | ")} | ${replaced} | ` +
       `${isBounded ? "yes" : "**no**"} |\n`,
   );
+  process.exitCode = isBounded ? 0 : 1;
 }
+
+/** Each in a process of its own: memory that one has had is not given back at once. */
+function measureAll(): void {
+  process.stdout.write(
+    `${values.rate} broadcasts of ${values.payload} bytes a second, for ${seconds} s each; ` +
+      `maxQueue ${megabytes(MAX_QUEUE)}, Node ${process.version}\n\n` +
+      "| the other worker | start | peak | end | queue | replaced | within the bound |\n" +
+      "|---|---|---|---|---|---|---|\n",
+  );
+  for (const name of Object.keys(TROUBLES)) {
+    const args = [...process.execArgv, ...process.argv.slice(1), "--trouble", name];
+    const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
+    if (status !== 0) process.exitCode = 1;
+  }
+}
+
+if (values.trouble === undefined) measureAll();
+else await measureHere(values.trouble);

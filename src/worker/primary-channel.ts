@@ -53,7 +53,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     if (!process.connected) return;
     if (this.#queue.backlog <= this.#maxQueue) {
       this.#queue.send(message);
-      this.#isBehind = false;
+      if (this.#queue.bytes === 0) this.#isBehind = false; // it has caught up: the next time is told again
       return;
     }
     if (this.#isBehind) return;
