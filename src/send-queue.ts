@@ -36,7 +36,8 @@ export class SendQueue {
    * @param size of the message in bytes; asked for only when it matters
    * @throws DataCloneError when it cannot be serialized
    */
-  send(message: object, size: () => number = () => sizeOf(message)): void {
+  send(message: object, size?: () => number): void {
+    // What calls back must not hold the message: as long as it waits, there would be two of it.
     let counted = 0;
     const keepsUp = this.#send(message, () => {
       this.#bytes -= counted;
@@ -44,7 +45,7 @@ export class SendQueue {
       if (this.#bytes === 0) this.#largest = 0;
     });
     if (keepsUp !== false) return;
-    counted = size();
+    counted = size === undefined ? sizeOf(message) : size();
     this.#bytes += counted;
     this.#largest = Math.max(this.#largest, counted);
   }
