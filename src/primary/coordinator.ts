@@ -46,6 +46,9 @@ export class Coordinator {
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+    registry.on("state", (handle) => {
+      if (handle.state === "hung" || handle.isFull) this.#directory.gone(handle);
+    });
   }
 
   /** Registers one more listening server. */
@@ -74,12 +77,12 @@ export class Coordinator {
   }
 
   /**
-   * Members, without those that stand still under a debugger: that may take hours, and every
-   * question about an unknown sid would wait for them.
+   * Members, without those that stand still: every question about an unknown sid would wait for
+   * them (B3).
    */
   *#answering(): Iterable<WorkerHandle> {
     for (const handle of this.#members())
-      if (handle.state !== "hung" || !handle.isInspected) yield handle;
+      if (handle.state !== "hung" && !handle.isFull) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
@@ -93,6 +96,7 @@ export class Coordinator {
           gatewayDir: this.#gatewayDir,
           hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
+          maxQueue: handle.terms.maxQueue,
         });
         break;
       case "supervisor:sessions":
@@ -124,8 +128,7 @@ export class Coordinator {
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
-    for (const sid of notice.opened) this.sessions.open(sid, handle);
-    for (const sid of notice.closed) this.sessions.close(sid, handle);
+    this.sessions.apply(notice, handle);
     this.placement.arrived(handle, notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }
