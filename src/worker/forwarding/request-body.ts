@@ -1,13 +1,12 @@
 import type { IncomingMessage } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
 import { PassThrough, type Readable } from "node:stream";
 
 /** Bodies up to here are sent as a whole, and can be sent again to another worker (bytes). */
 const MAX_WHOLE = 64 * 1024;
 
 /**
- * Waits for a body only where Engine.IO does: it answers all but POST without it, so that the body
- * may never come.
+ * Only POST has a body that Engine.IO reads. It answers everything else without waiting for a body,
+ * which may never come; such a body is read and dropped here, as Node does with one that nobody reads.
  *
  * @param then gets a short body as a whole, a long one as a stream, `null` for none
  */
@@ -15,16 +14,12 @@ export function readBody(
   req: IncomingMessage,
   then: (body: Buffer | Readable | null) => void,
 ): void {
-  if (!hasBody(req)) then(null);
-  else if (req.method === "POST") collect(req, then);
-  else then(streamOf(req, []));
+  if (req.method === "POST" && hasBody(req)) collect(req, then);
+  else then(null);
 }
 
 function hasBody(req: IncomingMessage): boolean {
-  if (req.httpVersionMajor >= 2) {
-    const { stream } = req as IncomingMessage & { stream?: ServerHttp2Stream };
-    return stream?.endAfterHeaders !== true;
-  }
+  if (req.httpVersionMajor >= 2) return true;
   const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
   return length !== "0" || encoding !== undefined;
 }
@@ -46,7 +41,7 @@ function collect(req: IncomingMessage, then: (body: Buffer | Readable | null) =>
   req.on("data", onData).once("end", onEnd);
 }
 
-/** @param first what has been read of it */
+/** @param first what has been read of it already */
 function streamOf(req: IncomingMessage, first: readonly Buffer[]): Readable {
   const stream = new PassThrough();
   // undici destroys it when the answer comes before its end, or the connection breaks. That is told

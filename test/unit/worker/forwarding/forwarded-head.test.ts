@@ -41,7 +41,7 @@ const HEADS: Record<string, string> = {
   "a query that is no text": get(`${TARGET}&x=%ff%00%&sid=mine`),
   "a target that is quoted": raw("GET", `${TARGET}&x="\\{}|^\``, "Host: a\r\n"),
   "another method": head("PROPFIND", TARGET),
-  "OPTIONS": head("OPTIONS", TARGET, { Origin: "http://x" }),
+  OPTIONS: head("OPTIONS", TARGET, { Origin: "http://x" }),
   "a handshake": get("/socket.io/?EIO=4&transport=polling", { Origin: "null" }),
   "a body": post(TARGET, "hello"),
   "a body in chunks": `${raw(
