@@ -255,7 +255,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const { logger } = this.options;
     logger.error(`[socket-supervisor] ${error.message}`);
     this.emit("cluster:give-up", error);
-    this.stop().finally(() => process.exit(1));
+    this.stop()
+      .catch((failure) => logger.error("[socket-supervisor] stop() failed:", failure))
+      .finally(() => process.exit(1));
   }
 
   async #stop(timeout: number): Promise<void> {
