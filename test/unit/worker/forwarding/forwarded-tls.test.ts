@@ -123,7 +123,7 @@ t.test("B1: what HTTP/1 could not carry is forwarded over HTTP/2, too", skip, as
     { ":method": "HEAD" },
     { "x-supervisor-request": "[]", te: "trailers" },
     { cookie: "a=1; b=2" },
-    Object.fromEntries(Array.from({ length: 500 }, (_, n) => [`x-${n}`, "y"])),
+    Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`x-${n}`, "y"])),
   ]) {
     const sent = { [authority]: "localhost", ...headers };
     const plain = await ask(servers.plainPort, sent);
