@@ -263,8 +263,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const { logger } = this.options;
     logger.error(`[socket-supervisor] ${error.message}`);
     this.emit("cluster:give-up", error);
-    const end = (): void => process.exit(1);
-    this.stop().then(end, end);
+    this.stop()
+      .catch((failure) => logger.error("[socket-supervisor] stop() failed:", failure))
+      .finally(() => process.exit(1));
   }
 
   async #stop(timeout: number): Promise<void> {
