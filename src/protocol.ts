@@ -102,7 +102,10 @@ export interface Welcome {
 export interface WorkerVitals {
   /** Share of the time that its event loop was busy, 0 to 1. */
   eventLoopUtilization: number;
-  /** The longest that the event loop was late since the last heartbeat (ms). */
+  /**
+   * The longest that the event loop was late since the last heartbeat: how long after its time a timer
+   * of 20 ms came (ms). 0 to 1 in an idle worker.
+   */
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { Leases } from "./jobs/leases.js";
@@ -170,6 +171,7 @@ let coordinator: Coordinator | undefined;
  */
 export function primaryCoordinator(): Coordinator {
   if (coordinator !== undefined) return coordinator;
+  outliveReaders();
   const registry = workerRegistry();
   // Binary payloads and the bytes of a hand-off do not survive JSON.
   if (cluster.settings.serialization !== "advanced") {

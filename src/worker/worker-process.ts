@@ -1,5 +1,6 @@
 import type { WorkerOptions } from "../options.js";
 import type { Welcome } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { ServerNames } from "./adapter/server-names.js";
 import { startRequestTimeouts } from "./connections/adopt-connection.js";
 import { ClientConnections } from "./connections/client-connections.js";
@@ -34,6 +35,7 @@ export class WorkerRuntime {
   #started = false;
 
   constructor(channel: PrimaryChannel) {
+    outliveReaders();
     this.#channel = channel;
     this.#notices = new SessionNotices(channel);
     this.#returnable = new ReturnableConnections(channel);

@@ -3,6 +3,7 @@ import type { WorkerExit } from "../../errors.js";
 import { Reservations } from "../../policy/balance.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { ToWorker, WorkerVitals } from "../../protocol.js";
+import { stderrRelay } from "../../std-streams.js";
 
 /**
  * - `starting`: forked, not ready
@@ -60,7 +61,7 @@ export class WorkerHandle {
     this.generation = generation;
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
-      process.stderr.write(text);
+      stderrRelay().write(text);
     });
   }
 
