@@ -26,6 +26,8 @@ export type ToWorker =
   | { type: "supervisor:owner"; id: number; gateway: string | null }
   /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
   | { type: "supervisor:sync"; id: number }
+  /** Listen with your gateway in `dir`, since where it was is gone; then tell. */
+  | { type: "supervisor:gateway"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
@@ -43,6 +45,8 @@ export type ToWorker =
 export type ToPrimary =
   | { type: "supervisor:hello" }
   | { type: "supervisor:ready"; gateway: string | null }
+  /** Where its gateway listens from now on; `null`: it could not. */
+  | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
   | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
@@ -91,7 +95,8 @@ export interface Listener {
 /** What a worker is told when it says hello. */
 export interface Welcome {
   routing: Routing;
-  gatewayDir: string;
+  /** `null`: no folder can be used at present. */
+  gatewayDir: string | null;
   /** ms */
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
@@ -154,6 +159,7 @@ const isListener = (value: unknown): value is Listener =>
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
+  "supervisor:gateway": (m) => m.gateway === null || typeof m.gateway === "string",
   "supervisor:sessions": (m) =>
     isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
   "supervisor:heartbeat": (m) =>
@@ -176,13 +182,14 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
 const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "sticky:connection": (m) => m.data instanceof Uint8Array && isListener(m.listener),
   "supervisor:welcome": (m) =>
-    typeof m.gatewayDir === "string" &&
+    (m.gatewayDir === null || typeof m.gatewayDir === "string") &&
     typeof m.routing === "string" &&
     typeof m.hangTimeout === "number" &&
     m.ticketKeys instanceof Uint8Array,
   "supervisor:owner": (m) =>
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",
+  "supervisor:gateway": (m) => typeof m.dir === "string",
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",

@@ -12,6 +12,7 @@ import { canStopReads, stopReads } from "../../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import { outliveAcceptErrors } from "./accept-errors.js";
 import { type Handoff, HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
@@ -144,6 +145,7 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
   const coordinator = primaryCoordinator();
   coordinator.registry.requiresAdoption = true;
   probeForeignWorkers(coordinator.registry);
+  outliveAcceptErrors(server);
 
   if (resolved.routing === "upstream" || !canStopReads()) {
     if (resolved.routing !== "upstream") {

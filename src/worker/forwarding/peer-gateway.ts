@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { rmdirSync, rmSync } from "node:fs";
 import {
   createServer,
   type IncomingMessage,
@@ -7,10 +5,10 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
 import { ownsSession, sidOf } from "../sessions/engine.js";
 import { type LocalHandlers, NOT_HERE, NOT_HERE_HEADER, unwrap } from "./envelope.js";
+import { GatewaySocket } from "./gateway-socket.js";
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
@@ -19,6 +17,7 @@ import { type LocalHandlers, NOT_HERE, NOT_HERE_HEADER, unwrap } from "./envelop
  */
 export class PeerGateway {
   readonly #server: Server;
+  readonly #socket: GatewaySocket;
   readonly #handlers: LocalHandlers[] = [];
 
   constructor() {
@@ -31,22 +30,21 @@ export class PeerGateway {
     });
     this.#server.on("request", this.#onRequest);
     this.#server.on("upgrade", this.#onUpgrade);
+    this.#socket = new GatewaySocket(this.#server);
   }
 
   serve(handlers: LocalHandlers): void {
     this.#handlers.push(handlers);
   }
 
-  /** @returns the path of its socket in `dir` */
-  async listen(dir: string): Promise<string> {
-    const path = join(dir, `${process.pid}-${randomBytes(6).toString("hex")}.sock`);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      // Without `exclusive` a cluster worker would ask the primary to own the socket.
-      this.#server.listen({ path, exclusive: true }, resolve);
-    });
-    process.once("exit", () => removeSocket(path));
-    return path;
+  /** Its path; `null` while it does not listen. */
+  get path(): string | null {
+    return this.#socket.path;
+  }
+
+  /** @returns the path of its socket in `dir`; `null` when it cannot listen there */
+  listen(dir: string | null): Promise<string | null> {
+    return this.#socket.listen(dir);
   }
 
   #find(request: IncomingMessage): LocalHandlers | undefined {
@@ -75,16 +73,4 @@ export class PeerGateway {
       );
     }
   };
-}
-
-/** While the primary lives, the directory is its to remove. */
-function removeSocket(path: string): void {
-  rmSync(path, { force: true });
-  if (process.connected) return;
-  try {
-    rmdirSync(dirname(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
-  }
 }
