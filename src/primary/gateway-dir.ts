@@ -17,7 +17,13 @@ const GRACE = 60_000;
 /** Where the directory can be, in this order: the user's choice first. */
 export function gatewayParents(): string[] {
   const { XDG_RUNTIME_DIR } = process.env;
-  const parents = [tmpdir(), "/tmp", "/var/tmp", "/dev/shm", ...(XDG_RUNTIME_DIR ?? "").split("\n")];
+  const parents = [
+    tmpdir(),
+    "/tmp",
+    "/var/tmp",
+    "/dev/shm",
+    ...(XDG_RUNTIME_DIR ?? "").split("\n"),
+  ];
   return [...new Set(parents)].filter(Boolean);
 }
 

@@ -35,22 +35,25 @@ async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-t.test("B4 a temporary folder that cannot be used: another one is, and it is said once", async (t) => {
-  for (const [what, TMPDIR] of [
-    ["missing", "/nonexistent/folder"],
-    ["not a folder", "/dev/null"],
-    ["too long", join(folder(t), "x".repeat(120))],
-  ] as const) {
-    if (what === "too long") mkdirSync(TMPDIR);
-    const cluster = await startCluster(t, { env: { TMPDIR } });
-    t.same(await forwardedStatuses(cluster), [200, 200, 200], what);
-    t.equal(cluster.output.match(/SUPERVISOR_GATEWAY_DIR/g)?.length, 1, cluster.output);
-    t.match(cluster.output, /gateways are in \/tmp\/socket-supervisor-/);
-    t.notMatch(cluster.output, /\n\s+at /);
-    cluster.child.kill("SIGTERM");
-    t.same(await cluster.exit(), { code: 0, signal: null });
-  }
-});
+t.test(
+  "B4 a temporary folder that cannot be used: another one is, and it is said once",
+  async (t) => {
+    for (const [what, TMPDIR] of [
+      ["missing", "/nonexistent/folder"],
+      ["not a folder", "/dev/null"],
+      ["too long", join(folder(t), "x".repeat(120))],
+    ] as const) {
+      if (what === "too long") mkdirSync(TMPDIR);
+      const cluster = await startCluster(t, { env: { TMPDIR } });
+      t.same(await forwardedStatuses(cluster), [200, 200, 200], what);
+      t.equal(cluster.output.match(/SUPERVISOR_GATEWAY_DIR/g)?.length, 1, cluster.output);
+      t.match(cluster.output, /gateways are in \/tmp\/socket-supervisor-/);
+      t.notMatch(cluster.output, /\n\s+at /);
+      cluster.child.kill("SIGTERM");
+      t.same(await cluster.exit(), { code: 0, signal: null });
+    }
+  },
+);
 
 t.test("B4 the folder goes away while the cluster runs: gateways listen again", async (t) => {
   const TMPDIR = folder(t);
