@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { devNull } from "node:os";
 
 /** Whether an error says that this process, or the machine, has no file descriptor left. */
@@ -47,4 +47,16 @@ function openOne(): void {
 /** For processes without a logger of ours. */
 export function warnOfDescriptors(message: string): void {
   process.emitWarning(message, { code: "SUPERVISOR_DESCRIPTORS" });
+}
+
+/** How many descriptors this process may have; Infinity where that is not known. */
+export function descriptorLimit(): number {
+  let limits: string;
+  try {
+    limits = readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return Number.POSITIVE_INFINITY; // no /proc here
+  }
+  const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
 }

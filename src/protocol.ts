@@ -27,7 +27,7 @@ export type ToWorker =
   /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
   | { type: "supervisor:sync"; id: number }
   /** Listen with your gateway in `dir`, since where it was is gone; then tell. */
-  | { type: "supervisor:gateway"; dir: string }
+  | { type: "supervisor:listen"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
@@ -189,7 +189,7 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:owner": (m) =>
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",
-  "supervisor:gateway": (m) => typeof m.dir === "string",
+  "supervisor:listen": (m) => typeof m.dir === "string",
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",

@@ -80,7 +80,7 @@ export class Gateways {
       if (!handle.isOurs || (handle.state !== "ready" && handle.state !== "draining")) continue;
       const { gateway } = handle;
       const isThere = gateway !== null && this.#dir?.has(gateway) === true;
-      if (!isThere) handle.send({ type: "supervisor:gateway", dir });
+      if (!isThere) handle.send({ type: "supervisor:listen", dir });
     }
   }
 

@@ -42,7 +42,7 @@ export class WorkerRuntime {
     this.#foreign = new ForeignRequests(channel, this.#returnable);
     this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
-    channel.on("supervisor:gateway", ({ dir }) => this.#listenAgain(dir));
+    channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
     channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
       if (socket === undefined) return; // the client was gone before it could be handed over
       this.#connections.add(socket, listener.secure);

@@ -55,3 +55,21 @@ t.test(
     for (const said of worker) t.equal(cluster.output.match(said)?.length, 1, "said once");
   },
 );
+
+t.test("B4 connections that say nothing leave descriptors for those that do", async (t) => {
+  const cluster = await startCluster(t, {
+    count: 1,
+    execPath: fixture("few-descriptors.sh"),
+    env: { DESCRIPTORS: "128", NODE: process.execPath },
+  });
+  const sockets = Array.from({ length: 300 }, () => {
+    const socket = connect(cluster.port, "127.0.0.1");
+    socket.on("error", () => {}).write("GET / HT");
+    return socket;
+  });
+  for (let n = 0; n < 5; n++) {
+    const socket = await connectClient(t, cluster.port, "websocket");
+    t.equal(await socket.emitWithAck("echo", n), n);
+  }
+  for (const socket of sockets) socket.destroy();
+});

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { descriptorLimit } from "../../descriptors.js";
 import { OptionError } from "../../errors.js";
 import {
   type ResolvedStickyOptions,
@@ -50,7 +51,9 @@ class StickyBalancer {
       const line = readRequestLine(bytes);
       route(socket, bytes, line.state === "complete" ? line.target : "", true);
     });
-    const unrouted = new UnroutedConnections(this.#options, route);
+    // Without a descriptor nobody can come in, so a flood must not take all of them.
+    const maxUnrouted = Math.min(this.#options.maxUnrouted, Math.floor(descriptorLimit() / 2));
+    const unrouted = new UnroutedConnections({ ...this.#options, maxUnrouted }, route);
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
