@@ -56,7 +56,7 @@ export function checkFolder(dir: string): Stats {
 }
 
 /** The owner of the folder that it is in could put another one in its place at any time. */
-function whyNotInOurHands(parent: string): string | undefined {
+export function whyNotInOurHands(parent: string): string | undefined {
   const { uid } = statSync(parent);
   if (uid === 0 || isOwn({ uid })) return undefined;
   return `the folder that it is in belongs to the user with id ${uid}`;

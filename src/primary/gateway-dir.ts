@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isOutOfDescriptors } from "../descriptors.js";
 import { isAlive } from "../is-alive.js";
-import { checkFolder, NotOursError, OwnFolder } from "../own-files.js";
+import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../own-files.js";
 
 const PREFIX = "socket-supervisor-";
 
@@ -49,6 +49,8 @@ export class GatewayDir {
         continue;
       }
       try {
+        const why = whyNotInOurHands(parent);
+        if (why !== undefined) throw new NotOursError(join(parent, name), why);
         const dir = new GatewayDir(mkdtempSync(join(parent, name)));
         sweepStaleDirs(parent, dir.path).catch((error: Error) => process.emitWarning(error));
         return dir;
