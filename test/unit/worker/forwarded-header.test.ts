@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, Server as NetServer } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -29,9 +29,11 @@ function fakeEngine(clients: Record<string, { close(): void }>): EngineServer {
 /** What starts to listen during the test is closed with it: a gateway lives as long as its process. */
 function closeAfter(t: Test): void {
   const { listen } = NetServer.prototype;
-  const value = function (this: Server, ...args: unknown[]) {
+  const value = function (this: NetServer, ...args: unknown[]) {
+    const sockets = new Set<Socket>();
+    this.on("connection", (socket) => sockets.add(socket));
     t.teardown(() => {
-      this.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       this.close();
     });
     return Reflect.apply(listen, this, args);
