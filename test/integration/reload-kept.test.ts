@@ -59,7 +59,7 @@ t.test("S1 connections that are kept for longer than the drain end with it", asy
 
 t.test("S1 a reload under the load of clients that keep connections: none fails", async (t) => {
   t.setTimeout(120_000);
-  const cluster = await startCluster(t, { count: 2 });
+  const cluster = await startCluster(t, { count: 2, options: { drainTimeout: 8_000 } });
   const failed: string[] = [];
   let answered = 0;
   let reused = 0;
