@@ -14,10 +14,6 @@ if (manager.isPrimary()) {
     console.error((error as Error).message);
     process.exit(1);
   }
-  const { address, workers } = manager.status();
-  const host = process.env.HOST || "localhost";
-  const shown = host.includes(":") ? `[${host}]` : host;
-  console.log(`http://${shown}:${address?.port} is ready: ${workers.length} workers`);
 } else {
   await setupWorker(createChat().io);
 }

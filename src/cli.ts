@@ -4,8 +4,10 @@ import { parseArgs } from "node:util";
 import { CliError, controlSocket } from "./cli/client.js";
 import { inspect, reload, scale, status, stop, type Target } from "./cli/commands.js";
 import { LOAD_HELP } from "./cli/load-help.js";
+import { parseError } from "./cli/parse-error.js";
 import { defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
+import { nearestName } from "./option-names.js";
 
 const WHICH = `
 Which cluster:
@@ -66,6 +68,15 @@ ${WHICH}`,
   load: LOAD_HELP,
 } as const;
 
+const FLAGS = {
+  help: { type: "boolean", short: "h", default: false },
+  json: { type: "boolean", default: false },
+  close: { type: "boolean", default: false },
+  watch: { type: "boolean", default: false },
+  name: { type: "string" },
+  socket: { type: "string" },
+} as const;
+
 type Command = keyof typeof HELP;
 
 function parse(args: string[]) {
@@ -73,17 +84,10 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        json: { type: "boolean", default: false },
-        close: { type: "boolean", default: false },
-        watch: { type: "boolean", default: false },
-        name: { type: "string" },
-        socket: { type: "string" },
-      },
+      options: FLAGS,
     });
   } catch (error) {
-    throw new CliError(`${(error as Error).message}\nTry: socket-supervisor --help`);
+    throw parseError(error, FLAGS, "socket-supervisor --help");
   }
 }
 
@@ -97,7 +101,9 @@ async function main(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
   const [command = "", ...rest] = positionals;
   if (!Object.hasOwn(HELP, command)) {
-    throw new CliError(`There is no command "${command}".\n\n${HELP[""]}`);
+    const nearest = nearestName(command, Object.keys(HELP));
+    const meant = nearest ? ` Did you mean "${nearest}"?` : "";
+    throw new CliError(`There is no command "${command}".${meant}\n\n${HELP[""]}`);
   }
   if (values.help || command === "") {
     process.stdout.write(HELP[command as Command]);

@@ -1,9 +1,10 @@
 /**
  * Every error this package raises, as data: a stable code, what it means, what to do.
- * README.md repeats the table; a test holds the two equal.
+ * docs/errors.md repeats the table; a test holds the two equal.
  */
 export const ERROR_CODES = {
-  ERR_SUPERVISOR_OPTION: "An option has a value that cannot work. The message names it.",
+  ERR_SUPERVISOR_OPTION:
+    "An option has a value that cannot work, or does not exist. The message names it.",
   ERR_SUPERVISOR_NOT_PRIMARY: "A primary-side call was made in a worker process.",
   ERR_SUPERVISOR_NOT_WORKER: "A worker's call was made in a process that is not a cluster worker.",
   ERR_SUPERVISOR_NO_SERVER: "setupWorker() got something without an HTTP server or engine.",
@@ -21,10 +22,12 @@ export const ERROR_CODES = {
     "Routes, controllers or middleware are put together in a way that cannot work.",
 } as const;
 
+/** The codes of all errors of this package. */
 export type SupervisorErrorCode = keyof typeof ERROR_CODES;
 
 /** Base class: `instanceof SupervisorError` catches whatever this package throws. */
 export class SupervisorError extends Error {
+  /** Stable: programs look at this one, people at the message. */
   readonly code: SupervisorErrorCode;
 
   constructor(code: SupervisorErrorCode, message: string, options?: ErrorOptions) {
@@ -34,23 +37,57 @@ export class SupervisorError extends Error {
   }
 }
 
+/** What there is to say of an option that does not exist. */
+interface UnknownOption {
+  /** Whose it would be, as in `ClusterManager`. */
+  owner: string;
+  name: string;
+  value: unknown;
+  /** The names that exist. */
+  known: readonly string[];
+  /** The one that was probably meant. */
+  nearest: string | undefined;
+  /** Its name with the path to it. Default: `name`. */
+  option?: string;
+}
+
 /** An option that cannot work; says which one, what it was, and what would do. */
 export class OptionError extends SupervisorError {
+  /** Its name, with the path to the part that is wrong: `"count"`, `"env.PORT"`. */
   readonly option: string;
+  /** What it was given. */
   readonly value: unknown;
 
-  constructor(option: string, value: unknown, expected: string) {
-    super(
-      "ERR_SUPERVISOR_OPTION",
-      `Option "${option}" must be ${expected}, but it is ${describe(value)}.`,
-    );
+  /** @param message default: that `option` must be `expected`, and what it is */
+  constructor(
+    option: string,
+    value: unknown,
+    expected: string,
+    message = `Option "${option}" must be ${expected}, but it is ${describe(value)}.`,
+  ) {
+    super("ERR_SUPERVISOR_OPTION", message);
     this.option = option;
     this.value = value;
+  }
+
+  /**
+   * An option that does not exist.
+   *
+   * @internal
+   */
+  static unknown({ owner, name, option, value, known, nearest }: UnknownOption): OptionError {
+    const fix =
+      nearest === undefined
+        ? `Its options are: ${known.join(", ")}.`
+        : `Did you mean "${nearest}"?`;
+    const message = `${owner} has no option "${name}" (${describe(value)}). ${fix}`;
+    return new OptionError(option ?? name, value, "left out", message);
   }
 }
 
 /** How a worker process ended. */
 export interface WorkerExit {
+  /** `undefined` when no process could be started. */
   pid: number | undefined;
   /** Exit code; `null` when a signal ended it. */
   exitCode: number | null;
@@ -62,6 +99,7 @@ export interface WorkerExit {
 
 /** A worker that failed before it was ever ready. */
 export class WorkerBootError extends SupervisorError {
+  /** How its process ended. */
   readonly exit: WorkerExit;
   /** How it failed, as the message says it. */
   readonly why: string;
@@ -76,6 +114,7 @@ export class WorkerBootError extends SupervisorError {
 
 /** Workers die faster than they are worth restarting. */
 export class RestartLimitError extends SupervisorError {
+  /** The last deaths, the latest at the end; at most 5. */
   readonly exits: readonly WorkerExit[];
 
   constructor(limit: number, duration: number, exits: readonly WorkerExit[]) {

@@ -26,5 +26,10 @@ export type { ReloadReport } from "./primary/supervision/reloads.js";
 export type { WorkerVitals } from "./protocol.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";
-export type { EngineHost, EngineServer, SocketIoServer } from "./worker/sessions/engine.js";
+export type {
+  EngineHost,
+  EngineServer,
+  SocketIoNamespace,
+  SocketIoServer,
+} from "./worker/sessions/engine.js";
 export { type SetupWorkerOptions, setupWorker } from "./worker/setup-worker.js";

@@ -1,11 +1,20 @@
 /** One check for each kind of option. Each returns the value, or throws an OptionError. */
+import { inspect } from "node:util";
 import { OptionError } from "./errors.js";
 
-/** Where the manager writes. `console` fits, and so does any common logger. */
+/**
+ * Where this package writes: `console`, or any logger with these methods. Each gets one string; of
+ * an error that is its stack.
+ */
 export interface Logger {
-  info(...data: unknown[]): void;
-  warn(...data: unknown[]): void;
-  error(...data: unknown[]): void;
+  info(message: string): void;
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+/** Whatever was thrown, as text for a log: with the stack, the cause and the properties of an error. */
+export function errorText(error: unknown): string {
+  return inspect(error);
 }
 
 /** The longest delay that Node's timers take (ms). */

@@ -13,6 +13,7 @@ import {
   strings,
   text,
 } from "./option-checks.js";
+import { type OtherNames, refuseUnknown } from "./option-names.js";
 import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "./policy/balance.js";
 import type { Routing } from "./protocol.js";
 
@@ -125,9 +126,61 @@ export type ResolvedStickyOptions = Readonly<
   }
 >;
 
-export function resolveManagerOptions(options: ClusterManagerOptions = {}): ResolvedManagerOptions {
+/** What pm2, node:cluster and other supervisors call the same thing. */
+const MANAGER_NAMES: OtherNames = {
+  address: "host",
+  entry: "exec",
+  file: "exec",
+  hostname: "host",
+  https: "tls",
+  instances: "count",
+  killTimeout: "stopTimeout",
+  listenTimeout: "workerInitTimeout",
+  loadBalancingMethod: "stickyLoadBalancingMethod",
+  log: "logger",
+  maxMemoryRestart: "maxMemory",
+  maxRestarts: "limit",
+  memoryLimit: "maxMemory",
+  nodeArgs: "execArgv",
+  numWorkers: "count",
+  processes: "count",
+  respawn: "refork",
+  restart: "refork",
+  script: "exec",
+  secure: "tls",
+  shutdownTimeout: "stopTimeout",
+  ssl: "tls",
+  worker: "exec",
+  workerCount: "count",
+  workers: "count",
+};
+
+/**
+ * Settings of node:cluster that Midway's bootstrap takes, too. The manager decides on them itself:
+ * they are accepted, so that a bootstrap file needs no change, and have no effect.
+ */
+export const UNUSED_SETTINGS: readonly string[] = [
+  "cwd",
+  "gid",
+  "inspectPort",
+  "serialization",
+  "silent",
+  "stdio",
+  "uid",
+  "windowsHide",
+];
+
+/**
+ * Checks the options of a `ClusterManager`.
+ *
+ * @throws OptionError for an option that cannot work, or does not exist
+ */
+export function resolveManagerOptions(
+  options: ClusterManagerOptions = {},
+  owner = "ClusterManager",
+): ResolvedManagerOptions {
   expectObject("options", options);
-  return Object.freeze({
+  const resolved = Object.freeze({
     exec: text("exec", options.exec),
     count: workerCount("count", options.count, availableParallelism()),
     args: strings("args", options.args) ?? Object.freeze([]),
@@ -162,11 +215,25 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
     control: flag("control", options.control, true),
     logger: logger("logger", options.logger),
   });
+  refuseUnknown(owner, options, [...Object.keys(resolved), ...UNUSED_SETTINGS], MANAGER_NAMES);
+  return resolved;
 }
 
+const STICKY_NAMES: OtherNames = {
+  headersTimeout: "requestLineTimeout",
+  method: "loadBalancingMethod",
+  secure: "tls",
+  stickyLoadBalancingMethod: "loadBalancingMethod",
+};
+
+/**
+ * Checks the options of `setupStickyMaster()`.
+ *
+ * @throws OptionError for an option that cannot work, or does not exist
+ */
 export function resolveStickyOptions(options: StickyOptions = {}): ResolvedStickyOptions {
   expectObject("options", options);
-  return Object.freeze({
+  const resolved = Object.freeze({
     loadBalancingMethod: oneOf(
       "loadBalancingMethod",
       options.loadBalancingMethod,
@@ -179,6 +246,8 @@ export function resolveStickyOptions(options: StickyOptions = {}): ResolvedStick
     maxUnrouted: integer("maxUnrouted", options.maxUnrouted, 10_000, 1, 1_000_000),
     maxQueue: queueBytes("maxQueue", options.maxQueue),
   });
+  refuseUnknown("setupStickyMaster()", options, Object.keys(resolved), STICKY_NAMES);
+  return resolved;
 }
 
 /** Options of {@link setupWorker}. */
@@ -206,13 +275,22 @@ export type ResolvedWorkerOptions = Readonly<{
   trustProxy: readonly string[];
 }>;
 
+const WORKER_NAMES: OtherNames = { proxies: "trustProxy", proxy: "trustProxy" };
+
+/**
+ * Checks the options of `setupWorker()`, but for `adapter`, which is Socket.IO's to check.
+ *
+ * @throws OptionError for an option that cannot work, or does not exist
+ */
 export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorkerOptions {
   expectObject("options", options);
-  return Object.freeze({
+  const resolved = Object.freeze({
     name: text("name", options.name),
     watchdog: flag("watchdog", options.watchdog, true),
     trustProxy: strings("trustProxy", options.trustProxy) ?? Object.freeze([]),
   });
+  refuseUnknown("setupWorker()", options, [...Object.keys(resolved), "adapter"], WORKER_NAMES);
+  return resolved;
 }
 
 /** ms without a heartbeat after which a worker gets no new sessions. */

@@ -45,6 +45,8 @@ export type ToWorker =
 
 /** Worker to primary. */
 export type ToPrimary =
+  /** Its process has loaded this package: it may say hello, though it has not yet. */
+  | { type: "supervisor:loaded" }
   | { type: "supervisor:hello" }
   | { type: "supervisor:ready"; gateway: string | null }
   /** Where its gateway listens from now on; `null`: it could not. */
@@ -175,6 +177,7 @@ const isListener = (value: unknown): value is Listener =>
   (value.name === undefined || isText(value.name));
 
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
+  "supervisor:loaded": () => true,
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
   "supervisor:gateway": (m) => isTextOrNull(m.gateway),

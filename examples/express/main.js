@@ -11,7 +11,6 @@ const manager = new ClusterManager({ port: Number(PORT), count: Number(WORKERS) 
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const app = express();
   app.get("/pid", (_req, res) => res.send(String(process.pid)));

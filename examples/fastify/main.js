@@ -10,7 +10,6 @@ const manager = new ClusterManager({ port: Number(PORT), count: Number(WORKERS) 
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const app = Fastify();
   app.get("/pid", () => String(process.pid));

@@ -12,7 +12,6 @@ const manager = new ClusterManager({ port: Number(PORT), count: Number(WORKERS) 
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const router = new Router();
   router.get("/pid", (ctx) => {

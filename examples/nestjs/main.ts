@@ -30,7 +30,6 @@ const manager = new ClusterManager({ port: Number(PORT), count: Number(WORKERS) 
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const app = await (await NestFactory.create(AppModule)).init();
   await setupWorker(app.get(HelloGateway).io);

@@ -2,6 +2,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { OptionError } from "../errors.js";
 import { expectObject, logger } from "../option-checks.js";
+import { nearestName } from "../option-names.js";
 
 /** @throws OptionError unless the value is `undefined`, or what it has to be */
 type Check = (name: string, value: unknown) => unknown;
@@ -50,10 +51,19 @@ export function checkOptions<Options extends object>(
 ): void {
   expectObject(path, options);
   const known = new Map<string, Check>(Object.entries(checks));
-  const expected = `one of these instead: ${[...known.keys()].join(", ")}`;
   for (const [key, value] of Object.entries(options)) {
     const fits = known.get(key);
-    if (!fits) throw new OptionError(`${path}.${key}`, value, expected);
+    if (!fits) {
+      const names = [...known.keys()];
+      throw OptionError.unknown({
+        owner: path === "options" ? "createSocketApp()" : path,
+        name: key,
+        option: `${path}.${key}`,
+        value,
+        known: names,
+        nearest: nearestName(key, names),
+      });
+    }
     fits(prefix + key, value);
   }
 }

@@ -1,5 +1,5 @@
 import type { Socket } from "socket.io";
-import type { Logger } from "../option-checks.js";
+import { errorText, type Logger } from "../option-checks.js";
 import { type App, Context, type Middleware, run } from "./context.js";
 import { EventError, errorReply, toError } from "./errors.js";
 import { type Schemas, type SystemEvents, validateArgs } from "./events.js";
@@ -74,7 +74,7 @@ export class Session {
 
   /** Tells of an error of this class itself: those of the application have been answered. */
   readonly failed = (error: unknown): void => {
-    this.shared.logger.error("A handler was not run to its end:", error);
+    this.shared.logger.error(`A handler was not run to its end: ${errorText(error)}`);
   };
 
   /** Begins to listen, in the same tick in which the socket is connected. */
@@ -167,7 +167,8 @@ export class Session {
     try {
       await this.table.onError(error, ctx);
     } catch (failure) {
-      this.shared.logger.error("onError failed:", failure, "It was called with:", error);
+      const texts = [errorText(failure), errorText(error)];
+      this.shared.logger.error(`onError failed: ${texts.join("\nIt was called with: ")}`);
     }
   }
 

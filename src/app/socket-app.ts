@@ -1,5 +1,6 @@
 import type { Server } from "socket.io";
 import { OptionError } from "../errors.js";
+import { errorText } from "../option-checks.js";
 import { APP, checkOptions, functions } from "./checks.js";
 import type { App, Context, Middleware } from "./context.js";
 import { mountController } from "./controllers.js";
@@ -34,7 +35,8 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
     const log = options.logger ?? console;
     const logError = (error: Error, { event, socket }: Context) => {
       if (error instanceof EventError) return; // an answer, not a fault
-      log.error(`Error in "${event}" of socket ${socket.id} (${socket.nsp.name}):`, error);
+      const where = `"${event}" of socket ${socket.id} (${socket.nsp.name})`;
+      log.error(`Error in ${where}: ${errorText(error)}`);
     };
     this.io = io;
     this.#createController = options.createController;

@@ -20,6 +20,7 @@ import { findAddress } from "../load/target.js";
 import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
 import { CliError, callJson, callLines, controlSocket } from "./client.js";
 import { LOAD_HELP } from "./load-help.js";
+import { parseError } from "./parse-error.js";
 
 const FLAGS = {
   ...LOAD_FLAGS,
@@ -86,7 +87,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, allowPositionals: true, options: FLAGS });
   } catch (error) {
-    throw new CliError(`${(error as Error).message}\nTry: socket-supervisor load --help`);
+    throw parseError(error, FLAGS, "socket-supervisor load --help");
   }
 }
 

@@ -4,11 +4,12 @@ import { createServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import { type RestartLimitError, SupervisorError, type WorkerExit } from "../errors.js";
 import { MAX_QUEUE } from "../limits.js";
-import { milliseconds } from "../option-checks.js";
+import { errorText, milliseconds } from "../option-checks.js";
 import {
   type ClusterManagerOptions,
   type ResolvedManagerOptions,
   resolveManagerOptions,
+  UNUSED_SETTINGS,
   workerCount,
 } from "../options.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
@@ -23,13 +24,24 @@ import {
   workerStatus,
 } from "./control/status.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
-import { listen } from "./listen.js";
+import { listen, shownUrl } from "./listen.js";
 import { balance } from "./routing/sticky-balancer.js";
+import { realClock } from "./supervision/pool-system.js";
 import { stopped } from "./supervision/pool-waits.js";
 import { type ReloadEvents, type ReloadReport, Reloads } from "./supervision/reloads.js";
+import { watchSelfListening } from "./supervision/self-listening.js";
 import { StopListeners } from "./supervision/stop-listeners.js";
 import { WorkerPool } from "./supervision/worker-pool.js";
 import type { WorkerHandle } from "./workers/worker-handle.js";
+
+/** Midway's bootstrap hands them to `node:cluster`; here the manager decides. */
+function warnOfUnused(options: object): void {
+  const unused = Object.keys(options).filter((name) => UNUSED_SETTINGS.includes(name));
+  if (unused.length === 0) return;
+  process.emitWarning(`Settings of node:cluster have no effect here: ${unused.join(", ")}`, {
+    code: "SUPERVISOR_UNUSED_SETTING",
+  });
+}
 
 /** Events of {@link ClusterManager}. */
 export interface ClusterManagerEvents extends ReloadEvents {
@@ -53,6 +65,7 @@ export interface ClusterManagerEvents extends ReloadEvents {
  *   `ERR_SUPERVISOR_PM2_CLUSTER` in pm2's cluster mode
  */
 export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
+  /** As they were given, with the defaults; frozen. */
   readonly options: ResolvedManagerOptions;
   #phase: ManagerPhase = "idle";
   #coordinator: Coordinator | undefined;
@@ -69,6 +82,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     super();
     refusePm2Cluster();
     this.options = resolveManagerOptions(options);
+    if (this.isPrimary()) warnOfUnused(options);
   }
 
   /** Whether this process is the primary. */
@@ -77,7 +91,8 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   /**
-   * Forks the workers; with `port`, listens when they are ready.
+   * Forks the workers; with `port`, listens when they are ready, and says so in one line through the
+   * logger: "http://localhost:7001 is ready: 2 workers".
    *
    * @returns when every worker is ready (and the port is open)
    * @throws WorkerBootError when a worker ends, or takes longer than `workerInitTimeout`, before
@@ -116,6 +131,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       await this.stop();
       throw error;
     }
+    this.#sayReady();
     // pm2's `wait_ready`, and anybody else who forked this process.
     process.send?.("ready", undefined, undefined, () => {});
   }
@@ -166,6 +182,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     return this.#handles().map(idOf);
   }
 
+  /** Whether a worker has this id (its pid as a string). */
   hasWorker(id: string): boolean {
     return this.getWorker(id) !== undefined;
   }
@@ -175,6 +192,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     return this.#handles().find((handle) => idOf(handle) === id)?.worker;
   }
 
+  /** Whether the process of this `node:cluster` worker has ended. */
   isWorkerDead(worker: Worker): boolean {
     return worker.isDead();
   }
@@ -200,6 +218,16 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
     };
+  }
+
+  /** Where it listens, if it does: in a way that a browser understands. */
+  #sayReady(): void {
+    const { logger, host, tls } = this.options;
+    const { address, workers } = this.status();
+    if (address === null) return;
+    const count = workers.filter(({ state }) => state === "ready").length;
+    const url = shownUrl(address.port, { host, tls });
+    logger.info(`${url} is ready: ${count} ${count === 1 ? "worker" : "workers"}`);
   }
 
   #handles(): WorkerHandle[] {
@@ -240,6 +268,10 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const routing = port === undefined ? undefined : this.#createServer(coordinator);
     const terms = { managed: true, requiresAdoption: sticky, hangTimeout, maxQueue, routing };
     const pool = new WorkerPool(coordinator.registry, this.options, terms);
+    watchSelfListening(coordinator.registry, realClock, {
+      isOwn: (handle) => pool.handles().includes(handle),
+      logger,
+    });
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));
     pool.on("hang", (handle, { silentFor }) => {
@@ -264,7 +296,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     logger.error(`[socket-supervisor] ${error.message}`);
     this.emit("cluster:give-up", error);
     this.stop()
-      .catch((failure) => logger.error("[socket-supervisor] stop() failed:", failure))
+      .catch((failure) => logger.error(`[socket-supervisor] stop() failed: ${errorText(failure)}`))
       .finally(() => process.exit(1));
   }
 

@@ -119,6 +119,7 @@ export class Coordinator {
       case "sticky:disconnection":
         this.sessions.close(message.data, handle);
         break;
+      case "supervisor:loaded":
       case "supervisor:ready":
       case "supervisor:gateway":
       case "supervisor:inspector":

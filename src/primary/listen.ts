@@ -39,3 +39,15 @@ export async function listen(
     throw new SupervisorError("ERR_SUPERVISOR_LISTEN", why, { cause });
   }
 }
+
+/** Addresses that stand for all of a machine: nobody can open them. */
+const EVERYWHERE = new Set(["", "::", "0.0.0.0"]);
+
+/** Where a browser on this machine finds what listens on `port`, without a slash at the end. */
+export function shownUrl(
+  port: number,
+  { host = "", tls }: { host: string | undefined; tls: boolean },
+): string {
+  const name = EVERYWHERE.has(host) ? "localhost" : host;
+  return `${tls ? "https" : "http"}://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

@@ -6,6 +6,7 @@ import type { ManagerOptions, Socket, SocketOptions } from "socket.io-client";
 import { type ConnectError, reasonOf } from "../connect-reason.js";
 import { OptionError, TestClientError } from "../errors.js";
 import { expectObject, integer, milliseconds, oneOf, text } from "../option-checks.js";
+import { nearestName } from "../option-names.js";
 
 /** Options of {@link createSocketIOClient}; the others are socket.io-client's own. */
 export interface TestClientOptions
@@ -147,6 +148,7 @@ export class TestClient extends EventEmitter<Record<string, any[]>> implements A
 export async function createSocketIOClient(options: TestClientOptions): Promise<TestClient> {
   expectObject("options", options);
   const { url, port, host, protocol, namespace, connectTimeout, ackTimeout, ...own } = options;
+  refuseTypos(own);
   const target = serverUrl(options) + withSlash(text("namespace", namespace) ?? "/");
   const path = text("path", options.path) ?? "/socket.io";
   const timeout = milliseconds("connectTimeout", connectTimeout, 10_000);
@@ -162,6 +164,27 @@ export async function createSocketIOClient(options: TestClientOptions): Promise<
     throw error;
   }
   return client;
+}
+
+const OWN_NAMES = [
+  "url",
+  "port",
+  "host",
+  "protocol",
+  "namespace",
+  "connectTimeout",
+  "ackTimeout",
+] as const satisfies readonly (keyof TestClientOptions)[];
+
+/** All others are socket.io-client's and Node's to know, but not what is almost one of ours. */
+function refuseTypos(others: object): void {
+  for (const [name, value] of Object.entries(others)) {
+    if (name === "protocols") continue; // of WebSockets
+    const nearest = nearestName(name, OWN_NAMES, { hostname: "host", nsp: "namespace" });
+    if (nearest === undefined) continue;
+    const owner = "createSocketIOClient()";
+    throw OptionError.unknown({ owner, name, value, known: OWN_NAMES, nearest });
+  }
 }
 
 function connect(socket: Socket, target: string, timeout: number): Promise<void> {

@@ -41,6 +41,7 @@ export type ClusterClientOptions = Omit<TestClientOptions, "url" | "host" | "por
  */
 export async function startTestCluster(options: TestClusterOptions): Promise<TestCluster> {
   expectObject("options", options);
+  refuseTaken(options);
   const { worker, verbose, env, ...own } = options;
   const managerOptions = {
     ...own,
@@ -50,7 +51,7 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
     host: HOST,
     port: 0,
   };
-  const { stopTimeout, tls } = resolveManagerOptions(managerOptions);
+  const { stopTimeout, tls } = resolveManagerOptions(managerOptions, "startTestCluster()");
   const primary = new PrimaryProcess(environment("env", env), flag("verbose", verbose, false));
   try {
     const port = await primary.start(managerOptions);
@@ -58,6 +59,21 @@ export async function startTestCluster(options: TestClusterOptions): Promise<Tes
   } catch (error) {
     await primary.kill();
     throw error;
+  }
+}
+
+/** What the test cluster decides itself: to be told otherwise would do nothing. */
+const TAKEN = {
+  exec: "the file of the worker is the option worker",
+  host: `it is ${HOST}`,
+  logger: "what is written is in cluster.output",
+  port: "a free one is taken; cluster.port says which",
+};
+
+function refuseTaken(options: object): void {
+  for (const [name, why] of Object.entries(TAKEN)) {
+    const value: unknown = Reflect.get(options, name);
+    if (value !== undefined) throw new OptionError(name, value, `left out (${why})`);
   }
 }
 

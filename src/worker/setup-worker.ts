@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { createRequire } from "node:module";
 import type { Server } from "socket.io";
 import { SupervisorError } from "../errors.js";
@@ -7,13 +8,19 @@ import {
   type WorkerOptions,
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
+import type { ToPrimary } from "../protocol.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
 import { refuseListening, refuseStartedListening } from "./connections/listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
 import { type PrimaryChannel, primaryChannel } from "./primary-channel.js";
-import type { CheckedHost, EngineHost, SocketIoServer } from "./sessions/engine.js";
+import type {
+  CheckedHost,
+  EngineHost,
+  SocketIoNamespace,
+  SocketIoServer,
+} from "./sessions/engine.js";
 import { WorkerRuntime } from "./worker-process.js";
 
 type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
@@ -38,17 +45,19 @@ const setUps = new WeakMap<object, Promise<void>>();
  * A worker may have several servers: call it for each. Calling it again for the same one gives the
  * same promise.
  *
+ * @param server the Socket.IO server, or one of its namespaces; or `{ httpServer, engine }`
  * @returns when the worker is ready; it gets connections from then on, so call it last
  * @throws OptionError for an option that cannot work
  * @throws SupervisorError `ERR_SUPERVISOR_NOT_WORKER`, `ERR_SUPERVISOR_NO_SERVER`,
  *   `ERR_SUPERVISOR_LISTENING`, `ERR_SUPERVISOR_NO_PRIMARY`, `ERR_SUPERVISOR_PM2_CLUSTER`
  */
 export async function setupWorker(
-  io: SocketIoServer | EngineHost,
+  server: SocketIoServer | SocketIoNamespace | EngineHost,
   options: SetupWorkerOptions = {},
 ): Promise<void> {
   refusePm2Cluster();
   const channel = primaryChannel();
+  const io = serverOf(server);
   const host = checkHost(io);
   const key = host.engine ?? host.httpServer;
   const setUp = setUps.get(key) ?? startSetUp(channel, io, host, options);
@@ -88,7 +97,10 @@ async function finishSetUp(
   { io, host, name, adapter, options }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
-  if ("adapter" in io) installAdapter(io as Server, name, adapter);
+  if ("adapter" in io) {
+    installAdapter(io as Server, name, adapter);
+    warnOfLostRecovery(io as Server);
+  }
 
   let gateway: string | null = null;
   if (welcome.routing === "upstream") {
@@ -103,6 +115,14 @@ async function finishSetUp(
   await channel.whois("");
   refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
+}
+
+/** Of a namespace, as `io.of("/chat")` or a gateway of NestJS has it, the server. */
+function serverOf(
+  server: SocketIoServer | SocketIoNamespace | EngineHost,
+): SocketIoServer | EngineHost {
+  const { server: parent } = (server ?? {}) as Partial<SocketIoNamespace>;
+  return typeof parent?.of === "function" ? parent : (server as SocketIoServer | EngineHost);
 }
 
 function checkHost(io: SocketIoServer | EngineHost): CheckedHost {
@@ -127,18 +147,40 @@ function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["a
     io.adapter(adapter);
     return;
   }
-  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
-  if (opts.connectionStateRecovery) {
-    process.emitWarning(
-      "connectionStateRecovery has no effect under the cluster adapter: a client that comes back " +
-        "may reach another worker, which does not have its missed packets.",
-      { code: "SUPERVISOR_NO_RECOVERY" },
-    );
-  }
   const current = io.of("/").adapter.constructor.name;
   if (current !== "Adapter" && current !== "SessionAwareAdapter") return;
   scopeAdapters(io, adapterScope(name));
   io.adapter(IpcAdapter);
+}
+
+/** Sessions are only recovered by an adapter that keeps them where all workers find them. */
+function warnOfLostRecovery(io: Server): void {
+  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
+  const { adapter } = io.of("/");
+  if (!opts.connectionStateRecovery || restoresSessions(adapter)) return;
+  process.emitWarning(
+    `connectionStateRecovery has no effect under ${adapter.constructor.name}: a client that comes ` +
+      "back may reach another worker, which does not have its missed packets. It needs an adapter " +
+      "that keeps them elsewhere, as that of @socket.io/redis-streams-adapter.",
+    { code: "SUPERVISOR_NO_RECOVERY" },
+  );
+}
+
+/**
+ * Whether an adapter can give a session back to any worker: the base class has the method, and
+ * restores nothing; that of `SessionAwareAdapter` knows the sessions of its own process.
+ */
+function restoresSessions(adapter: object): boolean {
+  const owners: string[] = [];
+  for (let at = Object.getPrototypeOf(adapter); at !== null; at = Object.getPrototypeOf(at)) {
+    if (Object.hasOwn(at, "restoreSession")) owners.push(at.constructor.name);
+  }
+  return owners.length > 1 && owners[0] !== "SessionAwareAdapter";
+}
+
+// The primary tells by it a worker that may call setupWorker() from one that never will.
+if (cluster.isWorker && process.env.MIDWAY_FORK_MODE === "cluster") {
+  process.send?.({ type: "supervisor:loaded" } satisfies ToPrimary, undefined, undefined, () => {});
 }
 
 replaceMidwaySetUp((io) => setupWorker(io));

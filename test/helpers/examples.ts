@@ -40,7 +40,7 @@ export async function startExample(t: Test, file: string, count: number): Promis
   return startApplication(t, args, count);
 }
 
-/** Starts a program that says "http://localhost:<port> is ready"; it has `count` workers then. */
+/** Starts a program that says "http://localhost:<port> is ready", or more; it has `count` workers then. */
 export async function startApplication(
   t: Test,
   args: string[],
@@ -48,7 +48,7 @@ export async function startApplication(
   folder?: string,
 ): Promise<Application> {
   const running = plainNode(t, args, { PORT: "0", WORKERS: String(count) }, folder);
-  const [, port] = await running.says(/^http:\/\/localhost:(\d+) is ready$/m);
+  const [, port] = await running.says(/^http:\/\/localhost:(\d+) is ready(?:: \d+ workers)?$/m);
   const workers = await childrenOf(running.child.pid);
   t.equal(workers.length, count);
   return { running, port: Number(port), workers };

@@ -32,6 +32,7 @@ const BASE = [
   "is-alive.ts",
   "limits.ts",
   "option-checks.ts",
+  "option-names.ts",
   "options.ts",
   "pm2.ts",
   "own-files.ts",

@@ -43,6 +43,7 @@ const TO_WORKER: readonly ToWorker[] = [
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
+  { type: "supervisor:loaded" },
   { type: "supervisor:hello" },
   { type: "supervisor:ready", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:ready", gateway: null },

@@ -1,4 +1,4 @@
-import type { Logger } from "../../option-checks.js";
+import { errorText, type Logger } from "../../option-checks.js";
 
 /** What signals ask of a manager. */
 export interface SignalActions {
@@ -39,7 +39,7 @@ export function bindSignals(logger: Logger, actions: SignalActions): () => void 
     actions.stop().then(
       () => process.exit(0),
       (error) => {
-        logger.error("[socket-supervisor] stop failed:", error);
+        logger.error(`[socket-supervisor] stop failed: ${errorText(error)}`);
         process.exit(1);
       },
     );

@@ -1,4 +1,4 @@
-import type { Logger } from "../../option-checks.js";
+import { errorText, type Logger } from "../../option-checks.js";
 
 /** What the application wants to have done before its workers are told to stop. */
 export class StopListeners {
@@ -27,7 +27,7 @@ export class StopListeners {
       try {
         await listener();
       } catch (error) {
-        logger.error("[socket-supervisor] an onStop listener failed:", error);
+        logger.error(`[socket-supervisor] an onStop listener failed: ${errorText(error)}`);
       }
     }
   }

@@ -3,6 +3,7 @@ import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js
 import type { WorkerState } from "../workers/worker-handle.js";
 import type { PoolRegistry, PoolSystem } from "./pool-system.js";
 import type { PoolWorker } from "./pool-worker.js";
+import { listensItself } from "./self-listening.js";
 
 /** How long a killed process may take to end before nobody waits for it any more (ms). */
 export const KILL_GRACE = 10_000;
@@ -96,6 +97,7 @@ export class WorkerSteps {
 
   whyNotReady({ handle, startedAt }: PoolWorker, exit: WorkerExit): string {
     const { workerInitTimeout } = this.#options;
+    if (handle.refusedPort !== undefined) return listensItself(handle.refusedPort);
     if (this.#system.now() - startedAt < workerInitTimeout) {
       return `${describeExit(exit)} before it was ready`;
     }

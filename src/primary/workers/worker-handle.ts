@@ -65,6 +65,10 @@ export class WorkerHandle {
   vitals: WorkerVitals | undefined;
   /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
   isOurs = false;
+  /** Its process has loaded this package. */
+  hasPackage = false;
+  /** It was ended because it listens by itself, here, and takes no connections. */
+  refusedPort: number | undefined;
   /** Ports that it opened by itself. */
   readonly ports = new Set<number>();
   /** Path of its peer gateway. */

@@ -15,6 +15,8 @@ interface RegistryEvents {
   state: [WorkerHandle];
   /** A worker can no longer be reached. Comes once, before or with `exit`. */
   gone: [WorkerHandle];
+  /** It has opened a port by itself. */
+  listening: [WorkerHandle, number];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
   /** More bytes than `maxQueue` wait for it: it is being killed. */
@@ -52,6 +54,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     cluster.on("listening", (worker, { port }) =>
       this.#withHandle(worker, (handle) => {
         handle.ports.add(port);
+        this.emit("listening", handle, port);
         this.#onSelfDeclared(handle);
       }),
     );
@@ -145,6 +148,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
       if (isOurs(message)) socket?.destroy(); // broken, and nobody else will take it
       return;
     }
+    if (message.type === "supervisor:loaded") handle.hasPackage = true;
     if (message.type === "supervisor:hello") handle.isOurs = true;
     if (message.type === "supervisor:ready") {
       handle.gateway = message.gateway;

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Logger } from "../../option-checks.js";
+import { errorText, type Logger } from "../../option-checks.js";
 import type { LeaseOutcome } from "../../protocol.js";
 import type { OpenWork } from "./open-work.js";
 
@@ -122,7 +122,9 @@ export class Job implements RunOnceJob {
       if (failed) controller.abort();
       if (failed || !isAbortError(error)) {
         const what = failed ? "failed" : "failed while it was ending";
-        this.#logger.error(`[socket-supervisor] the job "${this.name}" ${what}:`, error);
+        this.#logger.error(
+          `[socket-supervisor] the job "${this.name}" ${what}: ${errorText(error)}`,
+        );
       }
       return failed ? "failed" : "released";
     }

@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { isMainThread } from "node:worker_threads";
 import { OptionError, SupervisorError } from "../../errors.js";
 import { expectObject, type Logger, logger, text } from "../../option-checks.js";
+import { refuseUnknown } from "../../option-names.js";
 import { refusePm2Cluster } from "../../pm2.js";
 import type { LeaseOutcome } from "../../protocol.js";
 import { primaryChannel } from "../primary-channel.js";
@@ -45,6 +46,7 @@ export function runOnce(
   if (text("name", name) === undefined) throw new OptionError("name", name, "a string");
   if (typeof fn !== "function") throw new OptionError("fn", fn, "a function");
   expectObject("options", options);
+  refuseUnknown("runOnce()", options, ["logger"]);
   const log = logger("logger", options.logger);
   refuseOtherProcesses();
   if (names.has(name)) {

@@ -46,6 +46,11 @@ export interface SocketIoServer {
   of(...args: never[]): unknown;
 }
 
+/** One of its namespaces: `io.of("/chat")`. */
+export interface SocketIoNamespace {
+  readonly server: SocketIoServer;
+}
+
 /** A request that Engine.IO has prepared, or will: it keeps a `_query` that is there already. */
 type PreparedRequest = IncomingMessage & { _query?: Record<string, string> };
 

@@ -139,8 +139,11 @@ t.test("an error is logged, and the client learns that there was one", async (t)
   });
   t.strictSame(await client.emitWithAck("fails"), internal("fails"));
   const [entry] = server.logged;
-  t.equal(entry?.data[0], `Error in "fails" of socket ${client.id} (/):`);
-  t.match(entry, { level: "error", data: [String, { message: "secret", stack: /packets\.test/ }] });
+  t.equal(entry?.level, "error");
+  t.equal(entry?.data.length, 1, "one string, whatever the logger does with more");
+  const [text] = entry?.data ?? [];
+  t.match(text, `Error in "fails" of socket ${client.id} (/): Error: secret\n`);
+  t.match(text, /packets\.test/, "the stack");
   t.strictSame(await client.emitWithAck("meant"), {
     error: { code: "FULL", message: "The room is full", event: "meant", data: { max: 2 } },
   });
@@ -150,11 +153,7 @@ t.test("an error is logged, and the client learns that there was one", async (t)
   t.equal(server.logged.length, 1, "what is meant for the client is no fault");
   t.strictSame(await client.emitWithAck("unsendable"), internal("unsendable"));
   t.strictSame(await client.emitWithAck("nothing"), internal("nothing"));
-  t.match(server.logged, [
-    {},
-    { data: [String, RangeError] },
-    { data: [String, /Thrown: undefined/] },
-  ]);
+  t.match(server.logged, [{}, { data: [/: RangeError/] }, { data: [/Thrown: undefined/] }]);
 
   client.emit("fails", "no callback");
   t.strictSame(await next(client, "error"), [internal("fails")]);
@@ -189,7 +188,7 @@ t.test("onError: that of the namespace, else that of the app", async (t) => {
   t.strictSame(own, ["boom"]);
   await until("that is logged", () => server.logged.length === 1);
   t.match(server.logged, [
-    { data: ["onError failed:", { message: "in onError" }, String, { message: "boom" }] },
+    { data: [/^onError failed: Error: in onError\n[^]*It was called with: Error: boom\n/] },
   ]);
 });
 

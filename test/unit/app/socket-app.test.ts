@@ -77,8 +77,7 @@ t.test("options that cannot work are refused by their name", async (t) => {
     t.throws(make, { name: "OptionError", code: "ERR_SUPERVISOR_OPTION", option }, option);
   }
   t.throws(() => createSocketApp(server(), { namespace: {} } as SocketAppOptions), {
-    message:
-      'Option "options.namespace" must be one of these instead: namespaces, controllers, createController, connectionMiddleware, packetMiddleware, onError, logger, but it is an object.',
+    message: 'createSocketApp() has no option "namespace" (an object). Did you mean "namespaces"?',
   });
   const io = server();
   t.throws(() => createSocketApp(io, { logger: {} } as SocketAppOptions));

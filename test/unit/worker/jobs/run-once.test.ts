@@ -97,8 +97,9 @@ t.test("a function that fails is logged, its signal aborts, and it is tried agai
   });
   await recovered;
   t.same(
-    errors.map(([text, error]) => [text, error]),
-    failures.map((error) => ['[socket-supervisor] the job "fails" failed:', error]),
+    errors,
+    failures.map(({ stack }) => [`[socket-supervisor] the job "fails" failed: ${stack}`]),
+    "one string, with the stack",
   );
   t.same(
     signals.map(({ aborted }) => aborted),
@@ -118,7 +119,9 @@ t.test("while it is ending an AbortError is no failure, another error is logged"
   const broken = runOnce("broken", () => () => Promise.reject(wrong), { logger });
   while (!broken.leading) await sleep(1);
   await broken.stop();
-  t.same(errors, [['[socket-supervisor] the job "broken" failed while it was ending:', wrong]]);
+  t.same(errors, [
+    [`[socket-supervisor] the job "broken" failed while it was ending: ${wrong.stack}`],
+  ]);
 });
 
 t.test("release() without others brings it back", async (t) => {
