@@ -9,7 +9,7 @@ export {
 } from "./errors.js";
 export { answerLoadTest } from "./load/server.js";
 export type { Logger } from "./option-checks.js";
-export type { ClusterManagerOptions, StickyOptions } from "./options.js";
+export type { ClusterManagerOptions, ResolvedManagerOptions, StickyOptions } from "./options.js";
 export type { LoadBalancingMethod } from "./policy/balance.js";
 export {
   ClusterManager,
@@ -23,12 +23,13 @@ export type {
 } from "./primary/control/status.js";
 export { setupStickyMaster } from "./primary/routing/sticky-balancer.js";
 export type { ReloadReport } from "./primary/supervision/reloads.js";
-export type { WorkerVitals } from "./protocol.js";
+export type { Routing, WorkerVitals } from "./protocol.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";
 export type {
   EngineHost,
   EngineServer,
+  PublicEngineServer,
   SocketIoNamespace,
   SocketIoServer,
 } from "./worker/sessions/engine.js";

@@ -76,6 +76,7 @@ export interface ClusterManagerOptions {
   logger?: Logger;
 }
 
+/** {@link ClusterManagerOptions} as a manager has them: checked, with the defaults, frozen. */
 export type ResolvedManagerOptions = Readonly<
   Required<
     Omit<

@@ -5,7 +5,8 @@ import { Controller, Get, Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from "@nestjs/websockets";
 import type { Server, Socket } from "socket.io";
-import { ClusterManager, setupWorker } from "socket-supervisor";
+import { ClusterManager } from "socket-supervisor";
+import { SupervisorAdapter } from "./supervisor.adapter.js";
 
 @Controller()
 class PidController {
@@ -31,6 +32,9 @@ const manager = new ClusterManager({ port: Number(PORT), count: Number(WORKERS) 
 if (manager.isPrimary()) {
   await manager.start();
 } else {
-  const app = await (await NestFactory.create(AppModule)).init();
-  await setupWorker(app.get(HelloGateway).io);
+  const app = await NestFactory.create(AppModule);
+  const adapter = new SupervisorAdapter(app);
+  app.useWebSocketAdapter(adapter);
+  await app.init();
+  await adapter.setupWorkers();
 }

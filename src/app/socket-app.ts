@@ -52,9 +52,8 @@ export class SocketApp<N extends EventsByNamespace = EventsByNamespace> implemen
   }
 
   /**
-   * A namespace: always the same for the same name.
+   * A namespace: always the same for the same name. Options are given the first time only.
    *
-   * @param options only the first time
    * @throws SupervisorError `ERR_SUPERVISOR_APP` for options that come too late, and for a name
    *   that a RegExp of this app matches: name it first, then it is none of the RegExp's
    */
