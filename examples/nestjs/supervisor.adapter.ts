@@ -1,13 +1,12 @@
 // Gives the connections of the cluster to all Socket.IO servers that Nest makes for its gateways.
 import { IoAdapter } from "@nestjs/platform-socket.io";
-import type { Server, ServerOptions } from "socket.io";
-import { setupWorker } from "socket-supervisor";
+import { type SocketIoServer, setupWorker } from "socket-supervisor";
 
 export class SupervisorAdapter extends IoAdapter {
-  readonly #servers = new Set<Server>();
+  readonly #servers = new Set<SocketIoServer>();
 
-  override createIOServer(port: number, options?: ServerOptions): Server {
-    const io: Server = super.createIOServer(port, options);
+  override createIOServer(...args: Parameters<IoAdapter["createIOServer"]>) {
+    const io = super.createIOServer(...args);
     this.#servers.add(io);
     return io;
   }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import t from "tap";
 import {
   describeExit,
@@ -58,15 +58,19 @@ t.test("every class of error is thrown somewhere", async (t) => {
   }
 });
 
-t.test("the table in README.md has the same codes", async (t) => {
-  const readme = new URL("../../README.md", import.meta.url);
-  if (!existsSync(readme)) {
-    t.fail("README.md does not exist");
-    return;
-  }
-  const rows = readFileSync(readme, "utf8").matchAll(/^\| `(ERR_SUPERVISOR_\w+)` \|/gm);
+const page = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8");
+
+t.test("the table in docs/errors.md has the same codes", async (t) => {
+  const rows = page.matchAll(/^\| `(ERR_SUPERVISOR_\w+)` \|/gm);
   const documented = [...rows].map(([, code]) => code);
   t.strictSame(documented.sort(), codes, "each once");
+});
+
+t.test("every code of a warning has a row there, and none else", async (t) => {
+  const text = sources.map((file) => file.text).join("\n");
+  const used = new Set([...text.matchAll(/"(SUPERVISOR_\w+)"/g)].map(([, code]) => code));
+  const rows = [...page.matchAll(/^\| `(SUPERVISOR_\w+)` \|/gm)].map(([, code]) => code);
+  t.strictSame(rows.sort(), [...used].sort(), "each once");
 });
 
 t.test("SupervisorError", async (t) => {
