@@ -33,14 +33,23 @@ function assemble(read) {
     const body = read(file).replace(/^# .*\n/, "");
     return `## \`${name}\`\n${withAnchors(body, prefix).trimEnd()}\n`;
   });
-  const list = MODULES.map(([, , name]) => `[\`${name}\`](#${name.replace(/\W/g, "")})`);
+  const body = withoutDeadLinks(parts.join("\n"));
+  const list = MODULES.map(([, , name]) => `[\`${name}\`](#${name.replace("/", "")})`);
   return `# API
 
 Made from the sources by \`npm run docs:api\`: what each entry exports. Entries: ${list.join(", ")}.
 The options with their defaults are in [options.md](options.md), the codes of errors in
 [errors.md](errors.md).
 
-${parts.join("\n")}`;
+${body}`;
+}
+
+/** typedoc counts anchors over all modules, and so gives some a number that there is not. */
+function withoutDeadLinks(text) {
+  const anchors = new Set([...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id));
+  return text.replace(/\]\(#([^)]+?)(-\d+)\)/g, (link, id, number) =>
+    !anchors.has(id + number) && anchors.has(id) ? `](#${id})` : link,
+  );
 }
 
 /**

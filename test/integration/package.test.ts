@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import t from "tap";
 import { ROOT, run } from "../helpers/spawned.js";
 
@@ -12,7 +13,8 @@ t.test("npm pack lists what users need, and nothing else", async (t) => {
     files: { path: string }[];
   }[];
   const paths = pack?.files.map(({ path }) => path) ?? [];
-  const expected = /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w/-]+\.(js|d\.ts))$/;
+  const expected =
+    /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bootstrap\.ts|ecosystem\.config\.js|dist\/[\w/-]+\.(js|d\.ts)|docs\/.+\.md|bench\/(README\.md|results\/[\w.-]+)|examples\/(?!.*\bdist\/).+)$/;
   t.same(
     paths.filter((path) => !expected.test(path)),
     [],
@@ -21,6 +23,20 @@ t.test("npm pack lists what users need, and nothing else", async (t) => {
   for (const path of [...entries, "README.md", "LICENSE"]) {
     t.ok(paths.includes(path), path);
   }
+  // What a page refers to, and what the CLI's help refers to, has to be there too.
+  const pages = paths.filter((path) => path.endsWith(".md"));
+  for (const page of pages) {
+    const text = readFileSync(join(ROOT, page), "utf8").replace(/^```[^]*?^```$/gm, "");
+    const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, link = ""]) => link);
+    const targets = links.map((link) => join(dirname(page), link).replace(/\/$/, ""));
+    const missing = targets.filter(
+      (target) => !paths.some((path) => path === target || path.startsWith(`${target}/`)),
+    );
+    t.same(missing, [], page);
+  }
+  const help = await run(process.execPath, ["dist/cli.js", "load", "--help"], { cwd: ROOT });
+  const [named = ""] = /docs\/[\w-]+\.md/.exec(help.stdout) ?? [];
+  t.ok(paths.includes(named), `the help of the CLI refers to ${named}`);
 });
 
 t.test("publint and attw find nothing", async (t) => {
