@@ -11,7 +11,7 @@ import { ROOT } from "../helpers/spawned.js";
 
 const text = readFileSync(join(ROOT, "docs/frameworks.md"), "utf8");
 const blocks = new Map(
-  [...text.matchAll(/^```(?:js|ts)\n\/\/ (\S+)\n([^]*?)^```$/gm)].map(
+  [...text.matchAll(/^```(?:js|ts)\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)].map(
     ([, name = "", code = ""]) => [name, code] as const,
   ),
 );

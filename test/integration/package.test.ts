@@ -26,7 +26,7 @@ t.test("npm pack lists what users need, and nothing else", async (t) => {
   // What a page refers to, and what the CLI's help refers to, has to be there too.
   const pages = paths.filter((path) => path.endsWith(".md"));
   for (const page of pages) {
-    const text = readFileSync(join(ROOT, page), "utf8").replace(/^```[^]*?^```$/gm, "");
+    const text = readFileSync(join(ROOT, page), "utf8").replace(/^```[\s\S]*?^```$/gm, "");
     const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, link = ""]) => link);
     const targets = links.map((link) => join(dirname(page), link).replace(/\/$/, ""));
     const missing = targets.filter(

@@ -12,7 +12,9 @@ import { ROOT, run } from "../helpers/spawned.js";
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 const [, section = ""] = readme.split("## Quick start\n");
 const block = (language: string, index = 0): string =>
-  [...section.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, "gm"))][index]?.[1] ?? "";
+  [...section.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))][
+    index
+  ]?.[1] ?? "";
 
 /** A folder of an application that has installed the package, and what it depends on. */
 async function application(t: Test): Promise<string> {

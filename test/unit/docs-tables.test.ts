@@ -22,7 +22,7 @@ function rowsOf(page: string, heading: string): [options: string[], fallback: st
 }
 
 /** "30,000 ms" → 30000; `undefined`: not a plain value. */
-function valueOf(text: string): unknown {
+function defaultIn(text: string): unknown {
   const [, number] = /^([\d,]+)(?: ms| \(.*\))?$/.exec(text) ?? [];
   if (number !== undefined) return Number(number.replaceAll(",", ""));
   const [, code] = /^`("[\w-]+"|true|false|\[\]|\{\})`$/.exec(text) ?? [];
@@ -44,7 +44,7 @@ for (const [heading, resolved, others] of [
     for (const [options, fallback] of rows) {
       const texts = options.length === 1 ? [fallback] : fallback.split(/, (?=\d+,\d{3} ms)/);
       for (const [index, name] of options.entries()) {
-        const value = valueOf(texts[index] ?? fallback);
+        const value = defaultIn(texts[index] ?? fallback);
         if (value === undefined || name === "sticky") continue;
         const actual: unknown = Reflect.get(resolved, name);
         // Undefined until something is told its bound.
@@ -66,7 +66,7 @@ const pages = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"].co
 
 /** As GitHub makes them of headings, and those that are written. */
 function anchorsOf(text: string): Set<string> {
-  const headings = text.replace(/^```[^]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm);
+  const headings = text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/^#+ (.*)$/gm);
   const written = text.matchAll(/<a id="([^"]+)">/g);
   const slugs = [...headings].map(([, title = ""]) =>
     title
@@ -80,7 +80,7 @@ function anchorsOf(text: string): Set<string> {
 t.test("every link of a page leads to a file that is there, and to a heading of it", async (t) => {
   t.ok(pages.length > 25, `${pages.length} pages`);
   for (const page of pages) {
-    const text = read(page).replace(/^```[^]*?^```$/gm, "");
+    const text = read(page).replace(/^```[\s\S]*?^```$/gm, "");
     const dead = [...text.matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)/g)].filter(
       ([, path = "", anchor]) => {
         const file = path === "" ? page : join(dirname(page), path);

@@ -188,7 +188,7 @@ t.test("onError: that of the namespace, else that of the app", async (t) => {
   t.strictSame(own, ["boom"]);
   await until("that is logged", () => server.logged.length === 1);
   t.match(server.logged, [
-    { data: [/^onError failed: Error: in onError\n[^]*It was called with: Error: boom\n/] },
+    { data: [/^onError failed: Error: in onError\n[\s\S]*It was called with: Error: boom\n/] },
   ]);
 });
 
