@@ -110,7 +110,10 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
   for (const [args, message] of [
     [["status", "--name", newName()], /^No cluster is running at .*\.sock\./],
     [["frobnicate"], /^There is no command "frobnicate"/],
-    [["status", "--jsn"], /Unknown option '--jsn'.*Try: socket-supervisor --help/s],
+    [
+      ["status", "--jsn"],
+      /There is no option --jsn. Did you mean --json.\nTry: socket-supervisor --help/,
+    ],
     [["scale"], /^scale needs one whole number/],
     [["scale", "many"], /^scale needs one whole number/],
     [["inspect"], /^inspect needs one worker, its pid or its number/],

@@ -21,7 +21,7 @@ t.test(
   async (t) => {
     t.equal(blocks.size, text.match(/^```(js|ts)$/gm)?.length);
     const examples = [...blocks.keys()].filter((name) => name.startsWith("examples/"));
-    t.equal(examples.length, 8);
+    t.equal(examples.length, 9);
     for (const name of examples) {
       const source = readFileSync(join(ROOT, name), "utf8").replace(/^(\/\/.*\n)+/, "");
       t.equal(blocks.get(name), source, name);
