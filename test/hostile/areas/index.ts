@@ -1,0 +1,4 @@
+import type { Area } from "./area.js";
+import { rawAreas } from "./raw.js";
+
+export const AREAS: readonly Area[] = [...rawAreas];

@@ -1,0 +1,161 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionOptions } from "node:tls";
+import {
+  callOver,
+  handshake,
+  openSession,
+  post,
+  type RawConnection,
+  sessionTarget,
+  sidIn,
+} from "../helpers/raw.js";
+import { workerOf } from "../helpers/sessions.js";
+import { answersIn, type Outcome } from "./answers.js";
+import { bytesOf, type Case, OTHER_SID, SENTINEL_ANSWER, SID, type Step } from "./case.js";
+import type { Target } from "./targets.js";
+
+/** How many connections are tried until one is at the worker that a case is for. */
+const TRIES = 60;
+
+interface Stage {
+  connection: RawConnection;
+  sid: string;
+  other: string;
+}
+
+/**
+ * What a case needs: a connection, and two sessions of the right worker, each with a packet that
+ * waits, so that a poll is answered at once.
+ */
+async function prepare(target: Target, item: Case, tls?: ConnectionOptions): Promise<Stage> {
+  const connection = await target.open(tls);
+  if (item.session === "none" || item.session === "unknown") {
+    if (item.connection === "kept") await workerOf(connection);
+    return { connection, sid: "", other: "" };
+  }
+  const here = item.connection === "kept" ? await workerOf(connection) : undefined;
+  const isRight = (owner: number) =>
+    here === undefined || target.name === "plain" || (owner === here) === (item.session === "own");
+  const sid = await sessionWhere(target, isRight);
+  const other = item.steps.some((step) => "bytes" in step && step.bytes.includes(OTHER_SID))
+    ? await sessionWhere(target, isRight)
+    : "";
+  return { connection, sid, other };
+}
+
+async function sessionWhere(target: Target, isRight: (owner: number) => boolean): Promise<string> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const connection = await target.open();
+    try {
+      const sid = await openSession(connection);
+      const owner = await callOver<number>(connection, sid, "pid");
+      if (!isRight(owner)) {
+        await close(connection, sid);
+        continue;
+      }
+      connection.write(post(sessionTarget(sid), '420["echo","waits"]'));
+      await connection.response();
+      return sid;
+    } finally {
+      connection.destroy();
+    }
+  }
+  throw new Error(`${target.name}: no session where it should be, in ${TRIES} tries`);
+}
+
+async function close(connection: RawConnection, sid: string): Promise<void> {
+  connection.write(post(sessionTarget(sid), "1"));
+  await connection.response();
+}
+
+/**
+ * Plays a case.
+ *
+ * @param patience ms without any news after which nothing more is expected
+ */
+export async function play(
+  target: Target,
+  item: Case,
+  patience: number,
+  tls?: ConnectionOptions,
+): Promise<Outcome> {
+  const { connection, sid, other } = await prepare(target, item, tls);
+  const { socket } = connection;
+  try {
+    for (const step of item.steps) {
+      if (connection.ended || socket.destroyed) break;
+      await take(connection, step, sid, other);
+    }
+    await settled(connection, patience);
+    const sids = [sid, other].filter((id) => id !== "");
+    const answers = answersIn(connection.received, sids);
+    await closeSessions(target, [...sids, ...opened(connection.received)]);
+    return { answers, isClosed: connection.ended };
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function take(connection: RawConnection, step: Step, sid: string, other: string) {
+  const { socket } = connection;
+  const filled = (text: string) => bytesOf(text.replaceAll(SID, sid).replaceAll(OTHER_SID, other));
+  if (step.do === "wait") await sleep(step.ms);
+  else if (step.do === "end") socket.end();
+  else if (step.do === "reset") socket.resetAndDestroy();
+  else if (step.do === "send") connection.write(filled(step.bytes));
+  else {
+    const bytes = filled(step.bytes);
+    const size = Math.ceil(bytes.length / step.pieces);
+    for (let at = 0; at < bytes.length && !connection.ended; at += size) {
+      connection.write(bytes.subarray(at, at + size));
+      await sleep(1);
+    }
+  }
+}
+
+/** Resolves when the sentinel is answered, the connection has ended, or nothing comes any more. */
+async function settled(connection: RawConnection, patience: number): Promise<void> {
+  for (;;) {
+    if (connection.ended || connection.received.includes(SENTINEL_ANSWER)) return;
+    const before = connection.received.length;
+    const quiet = new AbortController();
+    const timer = setTimeout(() => quiet.abort(), patience);
+    await once(connection.socket, "more", { signal: quiet.signal }).catch(ignoreAbort);
+    clearTimeout(timer);
+    if (connection.received.length === before && !connection.ended) return;
+  }
+}
+
+function ignoreAbort(error: Error): void {
+  if (error.name !== "AbortError") throw error;
+}
+
+/** The sessions that a case has opened. */
+function opened(received: Buffer): string[] {
+  return [...received.toString("latin1").matchAll(/"sid":"([\w-]{20})"/g)].map(
+    ([, sid = ""]) => sid,
+  );
+}
+
+/** Nothing is left of a case: what it used and opened ends (an answer of 400 says that it has). */
+async function closeSessions(target: Target, sids: string[]): Promise<void> {
+  if (sids.length === 0) return;
+  const connection = await target.open();
+  try {
+    for (const sid of sids) await close(connection, sid);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** A handshake on a connection of its own. @returns its session's id */
+export async function shakeHands(target: Target): Promise<string> {
+  const connection = await target.open();
+  try {
+    connection.write(handshake());
+    return sidIn(await connection.response());
+  } finally {
+    connection.destroy();
+  }
+}
