@@ -22,6 +22,8 @@ export class Canaries {
   #round = 0;
 
   async open(pair: Pair): Promise<void> {
+    // One too many closes at the end only: new sessions go to the worker with the fewest.
+    const spare: Socket[] = [];
     for (const transport of ["websocket", "polling"]) {
       const pids = new Set<number>();
       for (let tries = 0; pids.size < pair.workers; tries++) {
@@ -29,7 +31,7 @@ export class Canaries {
         const socket = await this.#connect(pair.cluster, transport);
         const pid: number = await socket.timeout(PATIENCE).emitWithAck("pid");
         if (pids.has(pid)) {
-          socket.disconnect();
+          spare.push(socket);
           continue;
         }
         pids.add(pid);
@@ -37,6 +39,7 @@ export class Canaries {
         this.#watch(socket, pid, transport);
       }
     }
+    for (const socket of spare) socket.disconnect();
   }
 
   async #connect({ url }: Target, transport: string): Promise<Socket> {

@@ -45,23 +45,28 @@ async function prepare(target: Target, item: Case, tls?: ConnectionOptions): Pro
 }
 
 async function sessionWhere(target: Target, isRight: (owner: number) => boolean): Promise<string> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const connection = await target.open();
-    try {
-      const sid = await openSession(connection);
-      const owner = await callOver<number>(connection, sid, "pid");
-      if (!isRight(owner)) {
-        await close(connection, sid);
-        continue;
+  // Those that open elsewhere stay until the end: new sessions go to the worker with the fewest.
+  const elsewhere: string[] = [];
+  try {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const connection = await target.open();
+      try {
+        const sid = await openSession(connection);
+        if (!isRight(await callOver<number>(connection, sid, "pid"))) {
+          elsewhere.push(sid);
+          continue;
+        }
+        connection.write(post(sessionTarget(sid), '420["echo","waits"]'));
+        await connection.response();
+        return sid;
+      } finally {
+        connection.destroy();
       }
-      connection.write(post(sessionTarget(sid), '420["echo","waits"]'));
-      await connection.response();
-      return sid;
-    } finally {
-      connection.destroy();
     }
+    throw new Error(`${target.name}: no session where it should be, in ${TRIES} tries`);
+  } finally {
+    await closeSessions(target, elsewhere);
   }
-  throw new Error(`${target.name}: no session where it should be, in ${TRIES} tries`);
 }
 
 async function close(connection: RawConnection, sid: string): Promise<void> {

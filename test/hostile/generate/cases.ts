@@ -1,6 +1,6 @@
 import type { Random } from "../../helpers/random.js";
 import { type Case, OTHER_SID, randomFor, SENTINEL, SID, type Step, type Whose } from "../case.js";
-import { oddlyFramed } from "./framing.js";
+import { chunked, oddlyFramed } from "./framing.js";
 import { bytesOfRequest, oddFrame, oddRequest, right, upgradeRequest } from "./requests.js";
 
 const SESSIONS: readonly Whose[] = ["none", "own", "foreign", "foreign", "foreign", "unknown"];
@@ -42,19 +42,30 @@ function upgrades(random: Random): Draft {
   return { session, steps };
 }
 
-/** Several requests at once, for several sessions. */
+/**
+ * Several requests at once, for several sessions. Of each session there is one POST and one GET at
+ * the most: Engine.IO takes two of a kind for an error, and then closes the connection.
+ */
 function pipelines(random: Random): Draft {
   const session = random.pick<Whose>(["own", "foreign", "foreign"]);
-  let bytes = "";
-  for (let left = random.between(2, 6); left > 0; left--) {
-    const request = random.chance(0.7) ? right(random, session) : oddRequest(random, "none");
-    const text = random.chance(0.15)
-      ? oddlyFramed(random, session)
-      : bytesOfRequest(random, request);
-    bytes += random.chance(0.3) ? text.replaceAll(SID, OTHER_SID) : text;
-    if (random.chance(0.3)) bytes += SENTINEL.replace("/sentinel", "/app");
+  const headers = "Host: localhost\r\nContent-Type: text/plain\r\n";
+  const requests = [SID, OTHER_SID].flatMap((sid) => {
+    const line = `/socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\n`;
+    const body = `42["nobody","${"x".repeat(random.pick([1, 70_000, 90_000]))}"]`;
+    return [
+      `GET ${line}Host: localhost\r\n\r\n`,
+      random.chance(0.5)
+        ? `POST ${line}${headers}Content-Length: ${body.length}\r\n\r\n${body}`
+        : `POST ${line}${headers}Transfer-Encoding: chunked\r\n\r\n${chunked(random, body)}`,
+    ];
+  });
+  for (let left = random.between(0, 4); left > 0; left--) {
+    const other = random.pick<Whose>(["none", "unknown"]);
+    const request = bytesOfRequest(random, { ...right(random, other), method: "GET", body: "" });
+    requests.push(random.chance(0.5) ? request : SENTINEL.replace("/sentinel", "/app"));
   }
-  return { session, steps: [sent(random, bytes + SENTINEL)] };
+  const order = requests.sort(() => random.next() - 0.5).slice(0, random.between(2, 8));
+  return { session, steps: [sent(random, order.join("") + SENTINEL)] };
 }
 
 /** A client that ends, or breaks, at any point. */

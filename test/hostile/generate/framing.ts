@@ -10,7 +10,8 @@ interface Framed {
   body: string;
 }
 
-function chunked(random: Random, text: string): string {
+/** `text` in chunks, with extensions and trailers. */
+export function chunked(random: Random, text: string): string {
   let body = "";
   for (let at = 0; at < text.length; ) {
     const size = random.between(1, Math.max(1, text.length - at));
