@@ -1,5 +1,7 @@
+import http from "node:http";
+import https from "node:https";
 import { io, type Socket } from "socket.io-client";
-import type { Pair, Target } from "./targets.js";
+import { freshAddress, type Pair, type Target } from "./targets.js";
 
 export interface Vitals {
   heap: number;
@@ -43,9 +45,12 @@ export class Canaries {
   }
 
   async #connect({ url }: Target, transport: string): Promise<Socket> {
+    const { Agent } = url.startsWith("https:") ? https : http;
+    const agent = new Agent({ keepAlive: true, localAddress: freshAddress() });
     const socket = io(url, {
       ...{ transports: [transport], forceNew: true, reconnection: false },
       ...{ rejectUnauthorized: false, auth: { canary: true } },
+      agent: agent as never, // the clients' types want what browsers have
     });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve).once("connect_error", reject);

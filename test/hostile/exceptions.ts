@@ -51,6 +51,17 @@ export const EXCEPTIONS: readonly Exception[] = [
     },
   },
   {
+    name: "half-closed",
+    reason:
+      "When a client ends its side, Node's HTTP server gives up what it has not answered by then. A " +
+      "single process has answered most requests in the turn in which they came; a worker that has " +
+      "to ask first has not.",
+    applies: (item, plain, cluster) =>
+      item.steps.some((step) => step.do === "end") &&
+      cluster.isClosed &&
+      areFirst(withoutErrors(cluster), withoutErrors(plain)),
+  },
+  {
     name: "request line",
     reason:
       "The primary waits for the end of the first request line before it gives a connection to a " +

@@ -1,6 +1,5 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConnectionOptions } from "node:tls";
 import {
   callOver,
   handshake,
@@ -13,7 +12,7 @@ import {
 import { workerOf } from "../helpers/sessions.js";
 import { answersIn, type Outcome } from "./answers.js";
 import { bytesOf, type Case, OTHER_SID, SENTINEL_ANSWER, SID, type Step } from "./case.js";
-import type { Target } from "./targets.js";
+import type { OpenOptions, Target } from "./targets.js";
 
 /** How many connections are tried until one is at the worker that a case is for. */
 const TRIES = 60;
@@ -28,15 +27,14 @@ interface Stage {
  * What a case needs: a connection, and two sessions of the right worker, each with a packet that
  * waits, so that a poll is answered at once.
  */
-async function prepare(target: Target, item: Case, tls?: ConnectionOptions): Promise<Stage> {
-  const connection = await target.open(tls);
+async function prepare(target: Target, item: Case, options?: OpenOptions): Promise<Stage> {
+  const connection = await target.open(options);
   if (item.session === "none" || item.session === "unknown") {
     if (item.connection === "kept") await workerOf(connection);
     return { connection, sid: "", other: "" };
   }
   const here = item.connection === "kept" ? await workerOf(connection) : undefined;
-  const isRight = (owner: number) =>
-    here === undefined || target.name === "plain" || (owner === here) === (item.session === "own");
+  const isRight = (owner: number) => isFor(target, item, owner, here);
   const sid = await sessionWhere(target, isRight);
   const other = item.steps.some((step) => "bytes" in step && step.bytes.includes(OTHER_SID))
     ? await sessionWhere(target, isRight)
@@ -74,8 +72,30 @@ async function close(connection: RawConnection, sid: string): Promise<void> {
   await connection.response();
 }
 
+/** Gives `use` a session for requests on a connection of the worker `here`, and closes it. */
+export async function withSession<T>(
+  target: Target,
+  item: Case,
+  here: number,
+  use: (sid: string) => Promise<T>,
+): Promise<T> {
+  if (item.session === "none" || item.session === "unknown") return use("");
+  const sid = await sessionWhere(target, (owner) => isFor(target, item, owner, here));
+  try {
+    return await use(sid);
+  } finally {
+    await closeSessions(target, [sid]);
+  }
+}
+
+function isFor(target: Target, item: Case, owner: number, here: number | undefined): boolean {
+  if (here === undefined || target.name === "plain") return true;
+  return (owner === here) === (item.session === "own");
+}
+
 /**
- * Plays a case.
+ * Plays a case. A connection that is refused is an answer, too.
+ *
  *
  * @param patience ms without any news after which nothing more is expected
  */
@@ -83,9 +103,17 @@ export async function play(
   target: Target,
   item: Case,
   patience: number,
-  tls?: ConnectionOptions,
+  options?: OpenOptions,
 ): Promise<Outcome> {
-  const { connection, sid, other } = await prepare(target, item, tls);
+  const stage = await prepare(target, item, options).catch((error: NodeJS.ErrnoException) => {
+    if (options === undefined || !/SSL|ECONNRESET|TLS/.test(error.code ?? "")) throw error;
+    return error.code ?? "";
+  });
+  if (typeof stage === "string") {
+    const answer = { status: `no connection: ${stage}`, headers: [], seen: undefined, body: "" };
+    return { answers: [answer], isClosed: true };
+  }
+  const { connection, sid, other } = stage;
   const { socket } = connection;
   try {
     for (const step of item.steps) {

@@ -9,12 +9,15 @@ import { makeClientCertificate, makeServerCertificate } from "../helpers/certifi
 import { fixture, TestCluster } from "../helpers/cluster.js";
 import { RawConnection } from "../helpers/raw.js";
 
+/** Where a connection comes from (default: an address of its own), and its TLS. */
+export type OpenOptions = ConnectionOptions & { localAddress?: string };
+
 /** A server that is attacked: a plain one, or a cluster of the same application. */
 export interface Target {
   readonly name: "plain" | "cluster";
   readonly port: number;
   readonly url: string;
-  open(tls?: ConnectionOptions): Promise<RawConnection>;
+  open(options?: OpenOptions): Promise<RawConnection>;
 }
 
 /** A plain server and a cluster, both plain HTTP or both TLS. */
@@ -35,14 +38,26 @@ const WORKERS = 3;
 const EXEC_ARGV = ["--expose-gc", "--warnings"];
 const EXEC = "hostile-server.js";
 
+let lastAddress = 0;
+
+/**
+ * An address of a client of its own: with TLS the primary sends an address to the worker of its last
+ * session, so that those of one address would all be at one worker.
+ */
+export function freshAddress(): string {
+  const n = ++lastAddress;
+  return `127.${1 + ((n >> 16) % 250)}.${(n >> 8) % 256}.${1 + (n % 250)}`;
+}
+
 function targetAt(name: Target["name"], port: number, secure: boolean): Target {
   const address = { port, host: "127.0.0.1" };
   return {
     ...{ name, port, url: `${secure ? "https" : "http"}://127.0.0.1:${port}` },
-    async open(tls = {}) {
+    async open({ localAddress = freshAddress(), ...tls } = {}) {
+      const from = { ...address, localAddress };
       const socket = secure
-        ? connectTls({ ...address, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...tls })
-        : connect(address);
+        ? connectTls({ ...from, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...tls })
+        : connect(from);
       await once(socket, secure ? "secureConnect" : "connect");
       return new RawConnection(socket);
     },

@@ -1,8 +1,10 @@
+import type { ConnectionOptions } from "node:tls";
 import { describeOutcome, difference } from "../answers.js";
 import { type Case, describeCase } from "../case.js";
 import { exceptionFor } from "../exceptions.js";
 import { makeCase, RAW_AREAS, type RawArea } from "../generate/cases.js";
 import { play } from "../play.js";
+import { freshAddress } from "../targets.js";
 import type { Area, Field } from "./area.js";
 
 /**
@@ -11,14 +13,20 @@ import type { Area, Field } from "./area.js";
  */
 const PATIENCE = [300, 1_200, 4_000];
 
-/** The same bytes go to both servers. */
-async function compare(field: Field, item: Case): Promise<string | undefined> {
+/** The same bytes go to both servers. @param tls of the connection that is attacked */
+export async function compare(
+  field: Field,
+  item: Case,
+  tls?: ConnectionOptions,
+): Promise<string | undefined> {
   const { plain, cluster } = field.pair;
   let found: string | undefined;
   for (const patience of PATIENCE) {
+    // The application sees the client's address, whoever answers.
+    const options = { ...tls, localAddress: freshAddress() };
     const [wanted, got] = await Promise.all([
-      play(plain, item, patience),
-      play(cluster, item, patience),
+      play(plain, item, patience, options),
+      play(cluster, item, patience, options),
     ]);
     if (!item.compares) return undefined;
     const what = difference(wanted, got);

@@ -56,7 +56,7 @@ function pipelines(random: Random): Draft {
       `GET ${line}Host: localhost\r\n\r\n`,
       random.chance(0.5)
         ? `POST ${line}${headers}Content-Length: ${body.length}\r\n\r\n${body}`
-        : `POST ${line}${headers}Transfer-Encoding: chunked\r\n\r\n${chunked(random, body)}`,
+        : `POST ${line}${headers}Transfer-Encoding: chunked\r\n\r\n${chunked(random, body, false)}`,
     ];
   });
   for (let left = random.between(0, 4); left > 0; left--) {

@@ -10,8 +10,8 @@ interface Framed {
   body: string;
 }
 
-/** `text` in chunks, with extensions and trailers. */
-export function chunked(random: Random, text: string): string {
+/** `text` in chunks, with extensions and, if it may, trailers. */
+export function chunked(random: Random, text: string, mayTrail = true): string {
   let body = "";
   for (let at = 0; at < text.length; ) {
     const size = random.between(1, Math.max(1, text.length - at));
@@ -20,12 +20,13 @@ export function chunked(random: Random, text: string): string {
     body += `${digits}${extension}\r\n${text.slice(at, at + size)}\r\n`;
     at += size;
   }
-  const trailers = random.chance(0.25)
-    ? random.pick([
-        ...["X-T: 1\r\n", "Content-Length: 5\r\n", "Host: other\r\n", "bad\r\n", ": x\r\n"],
-        ...["Transfer-Encoding: chunked\r\n", "x-supervisor-forwarded: {}\r\n", "a: \xff\r\n"],
-      ])
-    : "";
+  const trailers =
+    mayTrail && random.chance(0.25)
+      ? random.pick([
+          ...["X-T: 1\r\n", "Content-Length: 5\r\n", "Host: other\r\n", "bad\r\n", ": x\r\n"],
+          ...["Transfer-Encoding: chunked\r\n", "x-supervisor-forwarded: {}\r\n", "a: \xff\r\n"],
+        ])
+      : "";
   return `${body}0\r\n${trailers}\r\n`;
 }
 
