@@ -80,8 +80,12 @@ export class Canaries {
     const wanted = connected.map((_, n) => round * 1_000 + n);
     for (const [n, socket] of connected.entries()) {
       socket.emit("everybody", wanted[n]);
-      const echo: number = await socket.timeout(PATIENCE).emitWithAck("echo", n);
-      if (echo !== n) this.troubles.push(`a canary's own echo: ${echo}`);
+      try {
+        const echo: number = await socket.timeout(PATIENCE).emitWithAck("echo", n);
+        if (echo !== n) this.troubles.push(`a canary's own echo: ${echo}`);
+      } catch (error) {
+        this.troubles.push(`a canary got no answer: ${(error as Error).message}`);
+      }
     }
     const isWhole = () =>
       connected.every((socket) => this.#heard.get(socket)?.length === wanted.length);
