@@ -12,7 +12,7 @@ import {
 import { workerOf } from "../helpers/sessions.js";
 import { answersIn, type Outcome } from "./answers.js";
 import { bytesOf, type Case, OTHER_SID, SENTINEL_ANSWER, SID, type Step } from "./case.js";
-import type { OpenOptions, Target } from "./targets.js";
+import { type OpenOptions, reset, type Target } from "./targets.js";
 
 /** How many connections are tried until one is at the worker that a case is for. */
 const TRIES = 60;
@@ -135,7 +135,7 @@ async function take(connection: RawConnection, step: Step, sid: string, other: s
   const filled = (text: string) => bytesOf(text.replaceAll(SID, sid).replaceAll(OTHER_SID, other));
   if (step.do === "wait") await sleep(step.ms);
   else if (step.do === "end") socket.end();
-  else if (step.do === "reset") socket.resetAndDestroy();
+  else if (step.do === "reset") reset(socket);
   else if (step.do === "send") connection.write(filled(step.bytes));
   else {
     const bytes = filled(step.bytes);

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
@@ -49,15 +49,29 @@ export function freshAddress(): string {
   return `127.${1 + ((n >> 16) % 250)}.${(n >> 8) % 256}.${1 + (n % 250)}`;
 }
 
+/** The TCP connections of sockets: TLS has no reset of its own. */
+const below = new WeakMap<Socket, Socket>();
+
+/** Ends a connection by RST. */
+export function reset(socket: Socket): void {
+  below.get(socket)?.resetAndDestroy();
+  socket.destroy();
+}
+
 function targetAt(name: Target["name"], port: number, secure: boolean): Target {
   const address = { port, host: "127.0.0.1" };
   return {
     ...{ name, port, url: `${secure ? "https" : "http"}://127.0.0.1:${port}` },
     async open({ localAddress = freshAddress(), ...tls } = {}) {
-      const from = { ...address, localAddress };
+      const tcp = connect({ ...address, localAddress });
+      tcp.on("error", (error) => socket.destroy(error));
       const socket = secure
-        ? connectTls({ ...from, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...tls })
-        : connect(from);
+        ? connectTls({
+            ...{ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] },
+            ...tls,
+          })
+        : tcp;
+      below.set(socket, tcp);
       await once(socket, secure ? "secureConnect" : "connect");
       return new RawConnection(socket);
     },
