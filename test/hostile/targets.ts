@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from "node:tls";
 import { makeClientCertificate, makeServerCertificate } from "../helpers/certificates.js";
 import { fixture, TestCluster } from "../helpers/cluster.js";
 import { RawConnection } from "../helpers/raw.js";
@@ -49,13 +49,10 @@ export function freshAddress(): string {
   return `127.${1 + ((n >> 16) % 250)}.${(n >> 8) % 256}.${1 + (n % 250)}`;
 }
 
-/** The TCP connections of sockets: TLS has no reset of its own. */
-const below = new WeakMap<Socket, Socket>();
-
-/** Ends a connection by RST. */
+/** Ends a connection by RST; with TLS, which Node cannot reset, without its alert. */
 export function reset(socket: Socket): void {
-  below.get(socket)?.resetAndDestroy();
-  socket.destroy();
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function targetAt(name: Target["name"], port: number, secure: boolean): Target {
@@ -63,15 +60,10 @@ function targetAt(name: Target["name"], port: number, secure: boolean): Target {
   return {
     ...{ name, port, url: `${secure ? "https" : "http"}://127.0.0.1:${port}` },
     async open({ localAddress = freshAddress(), ...tls } = {}) {
-      const tcp = connect({ ...address, localAddress });
-      tcp.on("error", (error) => socket.destroy(error));
+      const from = { ...address, localAddress };
       const socket = secure
-        ? connectTls({
-            ...{ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] },
-            ...tls,
-          })
-        : tcp;
-      below.set(socket, tcp);
+        ? connectTls({ ...from, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"], ...tls })
+        : connect(from);
       await once(socket, secure ? "secureConnect" : "connect");
       return new RawConnection(socket);
     },
