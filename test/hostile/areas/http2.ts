@@ -103,7 +103,7 @@ async function attack(pair: Pair, item: Case, exchange: Exchange): Promise<strin
       ]);
     } catch (error) {
       // Node's own client refuses to send some of this.
-      if ((error as { code?: string }).code?.startsWith("ERR_HTTP")) return undefined;
+      if ((error as { code?: string }).code?.match(/^ERR_(HTTP|INVALID)/)) return undefined;
       throw error;
     }
     const what = difference(...outcomes);

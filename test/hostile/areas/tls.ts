@@ -7,6 +7,7 @@ import type { Random } from "../../helpers/random.js";
 import { bytesOf, type Case, randomFor, SENTINEL, type Whose } from "../case.js";
 import { makeOddCertificates } from "../certificates.js";
 import { bytesOfRequest, right, upgradeRequest } from "../generate/requests.js";
+import type { Target } from "../targets.js";
 import type { Area } from "./area.js";
 import { compare } from "./raw.js";
 
@@ -106,34 +107,44 @@ function changed(random: Random, original: Buffer): Buffer {
   return random.chance(0.1) ? Buffer.concat([bytes, bytes]) : bytes;
 }
 
+/**
+ * Says hello, and breaks off.
+ *
+ * @returns whether the server closes after a FIN; `undefined` when there was none
+ */
+async function sayHello({ port }: Target, random: Random): Promise<boolean | undefined> {
+  hello ??= clientHello();
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => socket.destroy()); // it may be reset
+  await once(socket, "connect");
+  socket.write(changed(random, await hello));
+  await sleep(random.between(0, 15));
+  if (random.chance(0.3)) socket.write(bytesOf(random.text("\0\x14\x16\x03\xff", 40)));
+  if (random.chance(0.5)) {
+    socket.resetAndDestroy();
+    return undefined;
+  }
+  const closed = once(socket, "close", { signal: AbortSignal.timeout(4_000) });
+  socket.end();
+  socket.resume();
+  try {
+    await closed;
+    return true;
+  } catch (error) {
+    if ((error as Error).name !== "AbortError") throw error;
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
 const hellos: Area = {
   ...{ name: "hellos", secure: true, atOnce: 8 },
   async attack({ pair, seed }, number) {
-    const random = randomFor(seed, `hellos:${number}`);
-    hello ??= clientHello();
-    const socket = connect(pair.cluster.port, "127.0.0.1");
-    socket.on("error", () => socket.destroy()); // it may be reset
-    await once(socket, "connect");
-    socket.write(changed(random, await hello));
-    await sleep(random.between(0, 15));
-    if (random.chance(0.3)) socket.write(bytesOf(random.text("\0\x14\x16\x03\xff", 40)));
-    if (random.chance(0.5)) {
-      // A FIN before the end of the handshake: the server has to close as well.
-      const closed = once(socket, "close", { signal: AbortSignal.timeout(5_000) });
-      socket.end();
-      socket.resume();
-      try {
-        await closed;
-      } catch (error) {
-        if ((error as Error).name !== "AbortError") throw error;
-        return `a FIN before the end of the TLS handshake is not answered (seed ${seed})`;
-      } finally {
-        socket.destroy();
-      }
-    } else {
-      socket.resetAndDestroy();
-    }
-    return undefined;
+    const on = (target: Target) => sayHello(target, randomFor(seed, `hellos:${number}`));
+    const [plain, cluster] = await Promise.all([on(pair.plain), on(pair.cluster)]);
+    if (plain === cluster) return undefined;
+    return `closed after a FIN in the TLS handshake: plain ${plain}, cluster ${cluster}`;
   },
 };
 
