@@ -11,7 +11,7 @@ export class Counting {
   readonly socket: Socket;
   /** What was lost, came twice or out of order. */
   readonly troubles: string[] = [];
-  /** Process id of its worker; of the last one while it has none. */
+  /** Process id of its worker; of the last one while it has none; 0 until the new one has told. */
   worker = 0;
   ticks = 0;
   /** The latest tick of each worker, since it is connected. */
@@ -21,6 +21,7 @@ export class Counting {
     this.socket = socket;
     const greet = () => {
       this.latest.clear();
+      this.worker = 0;
       socket.emit("pid", (pid: number) => {
         this.worker = pid;
       });

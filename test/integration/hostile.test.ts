@@ -5,6 +5,8 @@ import { runHostile } from "../hostile/run.js";
 /** Starting two clusters, and waiting for everything to return, come on top of it. */
 const SECONDS = 20;
 
+t.setTimeout(200_000);
+
 t.test(
   "B1 whatever a client, a worker or a peer sends: no process ends, and answers are Socket.IO's",
   { skip: noOpenssl },
