@@ -123,8 +123,9 @@ export async function play(
     await settled(connection, patience);
     const sids = [sid, other].filter((id) => id !== "");
     const answers = answersIn(connection.received, sids);
+    const isClosed = connection.ended; // the end of its session may close it
     await closeSessions(target, [...sids, ...opened(connection.received)]);
-    return { answers, isClosed: connection.ended };
+    return { answers, isClosed };
   } finally {
     connection.destroy();
   }
