@@ -35,10 +35,8 @@ export class Coordinator {
   /** Servers without a name, by kind. */
   readonly #listeners = { plain: 0, tls: 0 };
   readonly #takeBack = new Map<string, TakeBack>();
-  /** Told to the workers; they have to set up the same side of it. */
-  routing: Routing = "direct";
-  /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
-  hangTimeout = 10_000;
+  /** What the application's own servers need; those of a manager say it to its workers alone. */
+  #routing: Routing = "direct";
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
@@ -48,6 +46,9 @@ export class Coordinator {
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+    registry.on("state", (handle) => {
+      if (handle.state === "hung" || handle.isFull) this.#directory.gone(handle);
+    });
   }
 
   /** Registers one more listening server. */
@@ -56,6 +57,11 @@ export class Coordinator {
     const listener = { secure, name, index };
     this.#takeBack.set(JSON.stringify(listener), takeBack);
     return listener;
+  }
+
+  /** A server of the application is there; all of its workers have to set up the same side of it. */
+  useRouting(routing: Routing): void {
+    if (routing === "upstream") this.#routing = routing;
   }
 
   /** Leaves nothing behind; for when no worker is left. */
@@ -71,12 +77,12 @@ export class Coordinator {
   }
 
   /**
-   * Members, without those that stand still under a debugger: that may take hours, and every
-   * question about an unknown sid would wait for them.
+   * Members, without those that stand still: every question about an unknown sid would wait for
+   * them (B3).
    */
   *#answering(): Iterable<WorkerHandle> {
     for (const handle of this.#members())
-      if (handle.state !== "hung" || !handle.isInspected) yield handle;
+      if (handle.state !== "hung" && !handle.isFull) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
@@ -85,10 +91,12 @@ export class Coordinator {
         this.#gatewayDir ??= createGatewayDir();
         handle.send({
           type: "supervisor:welcome",
-          routing: this.routing,
+          routing: handle.terms.routing ?? this.#routing,
+          managed: handle.terms.managed,
           gatewayDir: this.#gatewayDir,
-          hangTimeout: this.hangTimeout,
+          hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
+          maxQueue: handle.terms.maxQueue,
         });
         break;
       case "supervisor:sessions":
@@ -104,9 +112,10 @@ export class Coordinator {
         this.#onReturn(socket, message.data, message.listener);
         break;
       case "sticky:connection":
+        if (handle.state === "dead") break; // what it owned is gone already
         this.sessions.open(message.data, handle);
         this.waiters.announced(message.data);
-        handle.reservations.release();
+        this.placement.arrived(handle);
         break;
       case "sticky:disconnection":
         this.sessions.close(message.data, handle);
@@ -119,9 +128,8 @@ export class Coordinator {
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
-    for (const sid of notice.opened) this.sessions.open(sid, handle);
-    for (const sid of notice.closed) this.sessions.close(sid, handle);
-    handle.reservations.release(notice.opened.length + notice.refused);
+    this.sessions.apply(notice, handle);
+    this.placement.arrived(handle, notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }
 
