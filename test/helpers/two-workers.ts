@@ -75,6 +75,7 @@ export async function twoWorkers(
     new ForeignRequests(unknown, kept).watch(fakeEngine(["mine", "stale"], handlers), "/x"),
   );
   const path = await gateway.listen(dir);
+  if (path === null) throw new Error("the gateway does not listen");
 
   const front = fakeEngine([], handlers);
   const whois = async (sid: string) => (sid === "nobody" ? null : path);

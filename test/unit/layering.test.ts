@@ -34,8 +34,11 @@ const BASE = [
   "option-checks.ts",
   "options.ts",
   "pm2.ts",
+  "own-files.ts",
+  "descriptors.ts",
   "protocol.ts",
   "send-queue.ts",
+  "std-streams.ts",
   "stop-reads.ts",
 ];
 

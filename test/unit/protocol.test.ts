@@ -33,6 +33,7 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
   { type: "supervisor:sync", id: 7 },
+  { type: "supervisor:listen", dir: "/tmp/x" },
   { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
@@ -59,6 +60,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "failed" },
   { type: "supervisor:lease-over", id: 1, outcome: "released" },
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
+  { type: "supervisor:gateway", gateway: "/tmp/x/2.sock" },
+  { type: "supervisor:gateway", gateway: null },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { descriptorLimit } from "../../descriptors.js";
 import { OptionError } from "../../errors.js";
 import {
   type ResolvedStickyOptions,
@@ -13,6 +14,7 @@ import { canStopReads, stopReads } from "../../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import { outliveAcceptErrors } from "./accept-errors.js";
 import { type Handoff, HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
@@ -53,7 +55,9 @@ class StickyBalancer {
       const line = readRequestLine(bytes);
       route(socket, bytes, line.state === "complete" ? line.target : "", true);
     });
-    const unrouted = new UnroutedConnections(this.#options, route);
+    // Without a descriptor nobody can come in, so a flood must not take all of them.
+    const maxUnrouted = Math.min(this.#options.maxUnrouted, Math.floor(descriptorLimit() / 2));
+    const unrouted = new UnroutedConnections({ ...this.#options, maxUnrouted }, route);
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
@@ -193,6 +197,7 @@ export function balance(
   const resolved = resolveStickyOptions(options);
   if (resolved.maxQueue !== undefined) coordinator.registry.plainMaxQueue = resolved.maxQueue;
   probeForeignWorkers(coordinator.registry);
+  outliveAcceptErrors(server);
 
   if (resolved.routing === "upstream" || !canStopReads()) {
     if (resolved.routing !== "upstream") {

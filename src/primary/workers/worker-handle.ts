@@ -4,6 +4,7 @@ import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { Routing, ToWorker, WorkerVitals } from "../../protocol.js";
 import { SendQueue } from "../../send-queue.js";
+import { stderrRelay } from "../../std-streams.js";
 
 /**
  * - `starting`: forked, not ready
@@ -91,7 +92,7 @@ export class WorkerHandle {
     this.#messages = new SendQueue((message, written) => worker.send(message, written));
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
-      process.stderr.write(text);
+      stderrRelay().write(text);
     });
   }
 

@@ -1,20 +1,12 @@
-import { randomBytes } from "node:crypto";
-import { rmdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { dirname, join } from "node:path";
 import type { Duplex } from "node:stream";
-import { debuglog } from "node:util";
 import { ownsSession, sidOf } from "../sessions/engine.js";
 import { endSoon } from "./end-soon.js";
 import { MAX_ENVELOPE, open } from "./envelope.js";
+import { GatewaySocket } from "./gateway-socket.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { NOT_HERE, NOT_HERE_HEADER, UPGRADE_NOT_HERE } from "./not-here.js";
 import { answerUpgrade } from "./refusal.js";
-
-const debug = debuglog("socket-supervisor");
-
-/** Polls that come at once wait here for a worker that is busy; the kernel allows what it allows. */
-const BACKLOG = 4_096;
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
@@ -24,6 +16,7 @@ const BACKLOG = 4_096;
  */
 export class PeerGateway {
   readonly #server: Server;
+  readonly #socket: GatewaySocket;
   readonly #handlers: LocalHandlers[] = [];
 
   constructor() {
@@ -36,24 +29,21 @@ export class PeerGateway {
     });
     this.#server.on("request", this.#onRequest);
     this.#server.on("upgrade", this.#onUpgrade);
-    // Out of descriptors a connection is not accepted; its worker answers 502, and goes on.
-    this.#server.on("error", (error) => debug("The gateway: %s", error));
+    this.#socket = new GatewaySocket(this.#server);
   }
 
   serve(handlers: LocalHandlers): void {
     this.#handlers.push(handlers);
   }
 
-  /** @returns the path of its socket in `dir` */
-  async listen(dir: string): Promise<string> {
-    const path = join(dir, `${process.pid}-${randomBytes(6).toString("hex")}.sock`);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      // Without `exclusive` a cluster worker would ask the primary to own the socket.
-      this.#server.listen({ path, exclusive: true, backlog: BACKLOG }, resolve);
-    });
-    process.once("exit", () => removeSocket(path));
-    return path;
+  /** Its path; `null` while it does not listen. */
+  get path(): string | null {
+    return this.#socket.path;
+  }
+
+  /** @returns the path of its socket in `dir`; `null` when it cannot listen there */
+  listen(dir: string | null): Promise<string | null> {
+    return this.#socket.listen(dir);
   }
 
   #find(server: string, request: IncomingMessage): LocalHandlers | undefined {
@@ -89,16 +79,4 @@ export class PeerGateway {
       endSoon(socket);
     }
   };
-}
-
-/** While the primary lives, the directory is its to remove. */
-function removeSocket(path: string): void {
-  rmSync(path, { force: true });
-  if (process.connected) return;
-  try {
-    rmdirSync(dirname(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
-  }
 }
