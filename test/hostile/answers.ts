@@ -56,7 +56,7 @@ function unchunked(text: string): string {
 }
 
 function named(text: string, sids: readonly string[]): string {
-  let result = text.replace(/"sid":"[^"]*"/g, '"sid":"NEW"');
+  let result = text.replace(/(\\?"sid\\?":\\?")[\w-]{20}/g, "$1NEW");
   for (const sid of sids) result = result.replaceAll(sid, "SID");
   return result;
 }

@@ -167,7 +167,7 @@ function ignoreAbort(error: Error): void {
 
 /** The sessions that a case has opened. */
 function opened(received: Buffer): string[] {
-  return [...received.toString("latin1").matchAll(/"sid":"([\w-]{20})"/g)].map(
+  return [...received.toString("latin1").matchAll(/\\?"sid\\?":\\?"([\w-]{20})/g)].map(
     ([, sid = ""]) => sid,
   );
 }
