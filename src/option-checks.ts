@@ -9,7 +9,7 @@ export interface Logger {
 }
 
 /** The longest delay that Node's timers take (ms). */
-const MAX_DELAY = 2 ** 31 - 1;
+export const MAX_DELAY = 2 ** 31 - 1;
 
 /** Checks one duration; also used for arguments such as that of `stop(timeout)`. */
 export function milliseconds(name: string, value: unknown, fallback: number): number {

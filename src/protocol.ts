@@ -6,6 +6,7 @@
  */
 
 import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
+import { MAX_DELAY } from "./option-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
@@ -141,9 +142,6 @@ export interface SessionNotice {
 export type Routing = "direct" | "upstream";
 
 type Fields = Record<string, unknown>;
-
-/** The longest delay that Node's timers take (ms). */
-const MAX_DELAY = 2 ** 31 - 1;
 
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 const isNumber = (value: unknown, min: number, max: number): value is number =>

@@ -191,6 +191,8 @@ export function primaryCoordinator(): Coordinator {
     }
     cluster.setupPrimary({ serialization: "advanced" });
   }
-  coordinator = new Coordinator(registry);
-  return coordinator;
+  const made = new Coordinator(registry);
+  process.once("exit", () => made.removeFiles());
+  coordinator = made;
+  return made;
 }

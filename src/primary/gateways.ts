@@ -29,7 +29,6 @@ export class Gateways {
     registry.on("message", (handle, message) => {
       if (message.type === "supervisor:gateway") this.#onGateway(handle, message.gateway);
     });
-    process.once("exit", () => this.#dir?.remove());
   }
 
   /** The directory, made when there is none; `null`: none can be made at present. */

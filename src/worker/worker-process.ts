@@ -44,6 +44,7 @@ export class WorkerRuntime {
     this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
     channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
+    process.once("exit", () => this.#gateway.close());
     channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
       if (socket === undefined) return; // the client was gone before it could be handed over
       this.#connections.add(socket, listener.secure);
@@ -80,9 +81,9 @@ export class WorkerRuntime {
   #listenAgain(dir: string): void {
     if (this.#listening === undefined) return; // it forwards nothing
     this.#listening = this.#listening.then(() => this.#gateway.listen(dir)); // one at a time
-    void this.#listening.then((gateway) =>
-      this.#channel.send({ type: "supervisor:gateway", gateway }),
-    );
+    this.#listening
+      .then((gateway) => this.#channel.send({ type: "supervisor:gateway", gateway }))
+      .catch((error: Error) => process.emitWarning(error));
   }
 
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */

@@ -67,10 +67,11 @@ export async function twoWorkers(
   closeAfter(t);
   // Not t.testdir(): the path of a socket must not be long.
   const dir = mkdtempSync(join(tmpdir(), "gateway-"));
-  t.teardown(() => rmSync(dir, { recursive: true }));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const kept = { hold: () => undefined };
   const unknown = { whois: async () => null, place: async () => null };
   const gateway = new PeerGateway();
+  t.teardown(() => gateway.close());
   gateway.serve(
     new ForeignRequests(unknown, kept).watch(fakeEngine(["mine", "stale"], handlers), "/x"),
   );

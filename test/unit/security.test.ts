@@ -31,6 +31,11 @@ const rows: Row[] = [...read("SECURITY.md").matchAll(ROW)].map(
 
 const CONSTANT = /^(?:export )?const ([A-Z][A-Z_]*) = ([\d_ .*+-]+);$/gm;
 
+/** A bound whose value is computed when the program starts. */
+const COMPUTED: Record<string, string> = {
+  "worker/forwarding/envelope.ts MAX_ENVELOPE": "of ENVELOPE_BYTES and Node's maxHeaderSize",
+};
+
 /** "16 * 1024" → 16384 */
 function evaluate(expression: string): number {
   return expression
@@ -39,15 +44,17 @@ function evaluate(expression: string): number {
     .reduce((product, factor) => product * Number(factor), 1);
 }
 
-const constants = sourceFiles()
-  .filter(({ path }) => /^(primary|worker|policy)\/|^[\w-]+\.ts$/.test(path))
-  .flatMap(({ path, text }) =>
-    [...text.matchAll(CONSTANT)].map(([, name = "", expression = ""]) => ({
-      file: path,
-      name,
-      value: evaluate(expression),
-    })),
-  );
+const sources = sourceFiles().filter(({ path }) =>
+  /^(primary|worker|policy)\/|^[\w-]+\.ts$/.test(path),
+);
+
+const constants = sources.flatMap(({ path, text }) =>
+  [...text.matchAll(CONSTANT)].map(([, name = "", expression = ""]) => ({
+    file: path,
+    name,
+    value: evaluate(expression),
+  })),
+);
 
 /** How constants are called that bound something; what is called otherwise need not be in the table. */
 const BOUND =
@@ -97,6 +104,17 @@ t.test("each bound of the source has a row", async (t) => {
   const missing = bounds.filter((bound) => !documented.has(bound) && !(bound in NO_BOUNDS));
   t.strictSame(missing, [], "a row in SECURITY.md, or an entry in NO_BOUNDS");
   for (const name of Object.keys(NO_BOUNDS)) t.ok(bounds.includes(name), `${name} is still there`);
+  const others = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/^(?:export )?const ([A-Z][A-Z_]*)(?:: [^=]+)? = /gm)]
+      .map(([, name = ""]) => ({ file: path, name }))
+      .filter(({ name }) => BOUND.test(name))
+      .map(key),
+  );
+  t.strictSame(
+    others.filter((name) => !bounds.includes(name)),
+    Object.keys(COMPUTED),
+    "what is no plain number",
+  );
 });
 
 t.test("README.md leads here", async (t) => {

@@ -1,12 +1,14 @@
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
-import { MAX_WAITING_FOR_SERVER } from "../../limits.js";
 import type { Listener } from "../../protocol.js";
 import { adoptConnection } from "./adopt-connection.js";
 import { HttpServers } from "./http-servers.js";
 
 /** How long a connection waits for the server that it is for (ms). */
 const SERVER_TIMEOUT = 5_000;
+
+/** How many connections may wait for their servers; others are closed. */
+export const MAX_WAITING_FOR_SERVER = 1_000;
 
 interface Waiting {
   readonly socket: Socket;

@@ -46,6 +46,12 @@ export class PeerGateway {
     return this.#socket.listen(dir);
   }
 
+  /** Answers nobody any more, and leaves no file behind. */
+  close(): void {
+    this.#socket.close();
+    this.#server.closeAllConnections();
+  }
+
   #find(server: string, request: IncomingMessage): LocalHandlers | undefined {
     const sid = sidOf(request);
     return this.#handlers.find(({ name, engine }) =>

@@ -1,8 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import t from "tap";
-import { MAX_WAITING_FOR_SERVER } from "../../../../src/limits.js";
-import { Dispatch } from "../../../../src/worker/connections/dispatch.js";
+import { Dispatch, MAX_WAITING_FOR_SERVER } from "../../../../src/worker/connections/dispatch.js";
 import { CapturedTimers } from "../../../helpers/captured-timers.js";
 
 class FakeSocket extends EventEmitter {
