@@ -223,6 +223,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   #startWorkers(coordinator: Coordinator): Promise<void> {
     const { logger } = this.options;
     coordinator.hangTimeout = this.options.hangTimeout;
+    coordinator.registry.maxQueue = this.options.maxQueue ?? coordinator.registry.maxQueue;
     const pool = new WorkerPool(coordinator.registry, this.options);
     this.#pool = pool;
     this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);

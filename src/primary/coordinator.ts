@@ -48,6 +48,9 @@ export class Coordinator {
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+    registry.on("state", (handle) => {
+      if (handle.state === "hung" || handle.isFull) this.#directory.gone(handle);
+    });
   }
 
   /** Registers one more listening server. */
@@ -71,12 +74,12 @@ export class Coordinator {
   }
 
   /**
-   * Members, without those that stand still under a debugger: that may take hours, and every
-   * question about an unknown sid would wait for them.
+   * Members, without those that stand still: every question about an unknown sid would wait for
+   * them (B3).
    */
   *#answering(): Iterable<WorkerHandle> {
     for (const handle of this.#members())
-      if (handle.state !== "hung" || !handle.isInspected) yield handle;
+      if (handle.state !== "hung" && !handle.isFull) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
@@ -89,6 +92,7 @@ export class Coordinator {
           gatewayDir: this.#gatewayDir,
           hangTimeout: this.hangTimeout,
           ticketKeys: this.#ticketKeys,
+          maxQueue: this.registry.maxQueue,
         });
         break;
       case "supervisor:sessions":
@@ -119,8 +123,9 @@ export class Coordinator {
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
-    for (const sid of notice.opened) this.sessions.open(sid, handle);
+    // In this order: an id that is in both was used again.
     for (const sid of notice.closed) this.sessions.close(sid, handle);
+    for (const sid of notice.opened) this.sessions.open(sid, handle);
     handle.reservations.release(notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }

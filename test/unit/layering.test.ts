@@ -25,14 +25,17 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
 };
 
 const BASE = [
+  "adapter-protocol.ts",
   "connect-reason.ts",
   "control-path.ts",
   "errors.ts",
   "is-alive.ts",
+  "limits.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",
   "protocol.ts",
+  "send-queue.ts",
   "stop-reads.ts",
 ];
 
@@ -87,7 +90,8 @@ t.test("this test sees the imports", async (t) => {
     ...["worker/f.ts", "worker/g.ts", "worker/h.ts", "worker/i.ts"],
   ]);
   const wanted = ["errors.ts", "primary/coordinator.ts", "node:module"];
-  for (const name of wanted) t.ok(byPath.get("primary/routing/sticky-balancer.ts")?.imports.includes(name));
+  for (const name of wanted)
+    t.ok(byPath.get("primary/routing/sticky-balancer.ts")?.imports.includes(name));
   t.ok(files.length > 25, `${files.length} files`);
 });
 

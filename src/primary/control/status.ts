@@ -20,6 +20,8 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
+  /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
+  queue: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }
@@ -42,6 +44,8 @@ export interface ClusterStatus {
 export interface HangReport {
   /** ms since its last heartbeat. */
   silentFor: number;
+  /** Bytes that wait for it. */
+  queue: number;
   sessions: number;
   /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
   stderr: string;
@@ -65,14 +69,17 @@ export function workerStatus(handle: WorkerHandle, sessions: number, jobs: strin
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,
+    queue: handle.queue,
     jobs,
   };
 }
 
 export function hangReport(handle: WorkerHandle, silentFor: number, sessions: number): HangReport {
   const { stderr } = handle.describeExit(null, null);
-  const message =
-    `worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
-    `with ${sessions} sessions`;
-  return { silentFor, sessions, stderr, message };
+  const { queue } = handle;
+  const why = handle.isFull
+    ? `does not read the ${Math.round(queue / 1024 / 1024)} MB that wait for it (maxQueue)`
+    : `has been silent for ${Math.round(silentFor)} ms`;
+  const message = `worker ${handle.pid} ${why}, with ${sessions} sessions`;
+  return { silentFor, queue, sessions, stderr, message };
 }

@@ -143,6 +143,7 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
   const resolved = resolveStickyOptions(options);
   const coordinator = primaryCoordinator();
   coordinator.registry.requiresAdoption = true;
+  if (resolved.maxQueue !== undefined) coordinator.registry.maxQueue = resolved.maxQueue;
   probeForeignWorkers(coordinator.registry);
 
   if (resolved.routing === "upstream" || !canStopReads()) {

@@ -8,7 +8,7 @@ import type { WorkerHandle } from "../workers/worker-handle.js";
 import { DeathRecord } from "./death-record.js";
 import { type PoolRegistry, type PoolSystem, realSystem } from "./pool-system.js";
 import { emptySlot, type Slot } from "./slot.js";
-import { WorkerSteps } from "./worker-steps.js";
+import { GONE_GRACE, RECYCLE_PAUSE, WorkerSteps } from "./worker-steps.js";
 
 export interface PoolEvents {
   /** Every slot has a ready worker of the wanted generation, and nobody is leaving. */
@@ -24,12 +24,6 @@ export interface PoolEvents {
   /** The pool does nothing any more; what is not settled will not be. */
   halted: [];
 }
-
-/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
-const RECYCLE_PAUSE = 60_000;
-
-/** How long a process may go on without its IPC channel (ms). */
-const GONE_GRACE = 1_000;
 
 /**
  * Keeps one worker alive in each slot: the reconcile loop.
@@ -74,6 +68,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     registry.on("gone", this.#onGone);
     registry.on("exit", this.#onExit);
     registry.on("message", this.#onMessage);
+    registry.on("overflow", this.#onOverflow);
   }
 
   get generation(): number {
@@ -131,6 +126,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.#registry.off("gone", this.#onGone);
     this.#registry.off("exit", this.#onExit);
     this.#registry.off("message", this.#onMessage);
+    this.#registry.off("overflow", this.#onOverflow);
   }
 
   get #facts(): Facts<WorkerHandle> & { slots: Slot[] } {
@@ -247,6 +243,12 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       handle.recycle = handle.lastHeartbeat >= handle.recycleNotBefore;
     }
     if (wasHung || handle.recycle) this.#reconcile();
+  };
+
+  /** Killed already; its exit brings the next one. */
+  readonly #onOverflow = (handle: WorkerHandle): void => {
+    if (!this.#isMine(handle)) return;
+    this.emit("hang", handle, { silentFor: this.#system.now() - (handle.lastHeartbeat ?? 0) });
   };
 
   readonly #onExit = (handle: WorkerHandle, exit: WorkerExit): void => {

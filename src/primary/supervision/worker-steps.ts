@@ -3,6 +3,12 @@ import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js
 import type { WorkerHandle, WorkerState } from "../workers/worker-handle.js";
 import type { PoolRegistry, PoolSystem } from "./pool-system.js";
 
+/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
+export const RECYCLE_PAUSE = 60_000;
+
+/** How long a process may go on without its IPC channel (ms). */
+export const GONE_GRACE = 1_000;
+
 /**
  * The steps by which one worker is brought to its end, each with the time that it may take:
  * draining, stopping, killed; or hung, killed.

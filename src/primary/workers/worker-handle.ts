@@ -3,6 +3,7 @@ import type { WorkerExit } from "../../errors.js";
 import { Reservations } from "../../policy/balance.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { ToWorker, WorkerVitals } from "../../protocol.js";
+import { SendQueue } from "../../send-queue.js";
 
 /**
  * - `starting`: forked, not ready
@@ -53,11 +54,19 @@ export class WorkerHandle {
   isOpeningInspector = false;
   /** When it last got a new session / an application's request: grows with every pick. */
   lastPicked = { session: 0, request: 0 };
+  /** Connections that wait for it in this process, with what was read of them. */
+  readonly handoffs = { count: 0, bytes: 0 };
+  #isFull = false;
+  readonly #messages: SendQueue;
+  readonly #onSent: (handle: WorkerHandle) => void;
   #stderr = "";
 
-  constructor(worker: Worker, generation = 0) {
+  /** @param onSent is called when a message was sent that may have to wait */
+  constructor(worker: Worker, generation = 0, onSent: (handle: WorkerHandle) => void = () => {}) {
     this.worker = worker;
     this.generation = generation;
+    this.#onSent = onSent;
+    this.#messages = new SendQueue((message, written) => worker.send(message, written));
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
       process.stderr.write(text);
@@ -73,9 +82,34 @@ export class WorkerHandle {
     return this.isOpeningInspector || this.inspector.url !== null;
   }
 
-  /** Never throws: a worker that cannot be reached is ending, and its exit is told apart. */
-  send(message: ToWorker | object): void {
-    if (this.worker.isConnected()) this.worker.send(message, () => {});
+  /** Bytes that wait for it in this process: messages, and what was read of connections. */
+  get queue(): number {
+    return this.#messages.bytes + this.handoffs.bytes;
+  }
+
+  /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */
+  get backlog(): number {
+    return this.#messages.backlog;
+  }
+
+  /**
+   * Never throws: a worker that cannot be reached is ending, and its exit is told apart.
+   *
+   * @param size of the message (bytes), if it goes to several workers
+   */
+  send(message: ToWorker | object, size?: () => number): void {
+    if (!this.worker.isConnected() || this.#isFull) return;
+    this.#messages.send(message, size);
+    this.#onSent(this);
+  }
+
+  /** More waits for it than may: nothing more is sent to it. */
+  close(): void {
+    this.#isFull = true;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Ends the process. Unlike `worker.kill()`, which waits for a disconnect first. */

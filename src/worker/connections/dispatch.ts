@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
+import { MAX_WAITING_FOR_SERVER } from "../../limits.js";
 import type { Listener } from "../../protocol.js";
 import { adoptConnection } from "./adopt-connection.js";
 import { HttpServers } from "./http-servers.js";
@@ -34,6 +35,10 @@ export class Dispatch {
     const server = this.#servers.find(listener);
     if (server !== undefined) {
       adoptConnection(server, socket, bytes);
+      return;
+    }
+    if (this.#waiting.length >= MAX_WAITING_FOR_SERVER) {
+      socket.destroy();
       return;
     }
     const waiting = { socket: socket.pause(), bytes, listener };
