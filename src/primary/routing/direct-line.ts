@@ -1,0 +1,155 @@
+import type { Mark } from "../../handoff/journal.js";
+import { MAX_UNDER_WAY } from "../../limits.js";
+import { detachFromServer } from "../../stop-reads.js";
+import { type Handoff, type HandoffUser, messageOf } from "./handoff.js";
+
+/** Writes sockets to the worker's process: see handoff/ipc-handles.ts. */
+export interface SocketWriter {
+  write(n: number, body: unknown, socket: Handoff["socket"]): boolean;
+}
+
+/** What the worker has done with them: see handoff/journal.ts. */
+export interface MarkReader {
+  markOf(n: number): Mark;
+  withdraw(): void;
+  allow(): void;
+  close(): void;
+}
+
+interface UnderWay {
+  readonly handoff: Handoff;
+  readonly user: HandoffUser;
+}
+
+/**
+ * The short way of sockets into one worker: many at a time, without Node's acknowledgement.
+ *
+ * Invariant: the primary keeps a socket open, and its bytes, until the worker has told that it has
+ * it. A worker tells in batches, so when it dies or stands still its journal says which of the rest
+ * it has taken; the others go back to who sent them, and no client is answered by two workers.
+ */
+export class DirectLine {
+  readonly #writer: SocketWriter;
+  readonly #marks: MarkReader;
+  readonly #underWay = new Map<number, UnderWay>();
+  /** Who waits for room. */
+  readonly #waiting = new Set<HandoffUser>();
+  /** Number of the last socket that was sent. */
+  #last: number;
+  #state: "open" | "withdrawn" | "closed" = "open";
+
+  /** @param last number of the last socket that was sent before, all of which have been told */
+  constructor(writer: SocketWriter, marks: MarkReader, last: number) {
+    this.#writer = writer;
+    this.#marks = marks;
+    this.#last = last;
+  }
+
+  /** Whether it can be used at all now; what is sent while there is no room waits outside. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  get hasRoom(): boolean {
+    return this.#underWay.size < MAX_UNDER_WAY;
+  }
+
+  /** @returns false: it cannot go this way, and nothing of it has gone */
+  send(handoff: Handoff, user: HandoffUser): boolean {
+    if (this.#state !== "open") return false;
+    const n = this.#last + 1;
+    detachFromServer(handoff.socket);
+    if (!this.#writer.write(n, messageOf(handoff), handoff.socket)) return false;
+    this.#last = n;
+    this.#underWay.set(n, { handoff, user });
+    return true;
+  }
+
+  /** `user` hears when there is room, once. */
+  awaitRoom(user: HandoffUser): void {
+    this.#waiting.add(user);
+  }
+
+  /** The worker has seen all up to number `upTo`, but for those that are `missing`. */
+  told(upTo: number, missing: readonly number[]): void {
+    const arrived = new Map<HandoffUser, Handoff[]>();
+    const lost: UnderWay[] = [];
+    for (const [n, item] of this.#underWay) {
+      if (n > upTo) break;
+      this.#underWay.delete(n);
+      if (missing.includes(n) && !item.handoff.socket.destroyed) {
+        lost.push(item);
+      } else {
+        item.handoff.socket.destroy(); // only our copy: the connection is the worker's now
+        arrived.set(item.user, [...(arrived.get(item.user) ?? []), item.handoff]);
+      }
+    }
+    for (const [user, handoffs] of arrived) user.arrived(handoffs);
+    for (const { handoff, user } of lost) user.lost(handoff);
+    if (this.#state === "withdrawn" && upTo >= this.#last) {
+      // It goes on, and has seen that all it had not taken was withdrawn.
+      this.#marks.allow();
+      this.#state = "open";
+    }
+    if (this.#state === "open" && this.hasRoom) this.#resume();
+  }
+
+  /** The worker takes nothing for too long: what it has not taken goes back to who sent it. */
+  withdraw(): void {
+    if (this.#state !== "open" || this.#underWay.size === 0) return;
+    this.#state = "withdrawn";
+    this.#marks.withdraw();
+    this.#giveBack((mark) => mark === "none");
+  }
+
+  /** The worker cannot be reached any more. It may still be at work with what it has taken. */
+  close(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#marks.withdraw();
+    this.#giveBack((mark) => mark === "none");
+    this.#resume();
+  }
+
+  /** Its process has ended: of what it had taken, those that it had not answered go back too. */
+  end(): void {
+    this.close();
+    this.#giveBack((mark, handoff) => mark === "none" || (mark === "taken" && isWhole(handoff)));
+    for (const { handoff } of this.#underWay.values()) handoff.socket.destroy();
+    this.#underWay.clear();
+    this.#marks.close();
+  }
+
+  #giveBack(goesBack: (mark: Mark, handoff: Handoff) => boolean): void {
+    const back = new Map<HandoffUser, Handoff[]>();
+    for (const [n, { handoff, user }] of this.#underWay) {
+      if (!goesBack(this.#marks.markOf(n), handoff)) continue;
+      this.#underWay.delete(n);
+      if (handoff.socket.destroyed) continue;
+      back.set(user, [...(back.get(user) ?? []), handoff]);
+    }
+    for (const [user, handoffs] of back) user.back(handoffs);
+  }
+
+  #resume(): void {
+    const users = [...this.#waiting];
+    this.#waiting.clear();
+    for (const user of users) user.resume();
+  }
+}
+
+const HEAD_END = "\r\n\r\n";
+
+/**
+ * Whether all that the client sends before it has an answer was read by the primary: a whole head,
+ * and no body. Only then has a worker that took the connection read nothing that another one needs.
+ */
+export function isWhole({ bytes, listener }: Pick<Handoff, "bytes" | "listener">): boolean {
+  if (listener.secure) return false;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+  return (
+    text.indexOf(HEAD_END) === text.length - HEAD_END.length &&
+    text.length > HEAD_END.length &&
+    !/^(content-length|transfer-encoding|expect)[ \t]*:/im.test(text)
+  );
+}
