@@ -123,9 +123,7 @@ export class Coordinator {
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
-    // In this order: an id that is in both was used again.
-    for (const sid of notice.closed) this.sessions.close(sid, handle);
-    for (const sid of notice.opened) this.sessions.open(sid, handle);
+    this.sessions.apply(notice, handle);
     handle.reservations.release(notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }

@@ -112,7 +112,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
         this.#questions.delete(id);
         resolve(gateway);
       };
-      const timer = setTimeout(settle, QUESTION_TIMEOUT, null);
+      const timer = setTimeout(settle, QUESTION_TIMEOUT, null).unref();
       this.#questions.set(id, settle);
       this.send(question(id));
     });

@@ -36,6 +36,9 @@ class StickyBalancer {
       this.#channels.delete(handle);
       channel?.close();
     });
+    coordinator.registry.on("state", (handle) => {
+      if (handle.state !== "ready" && handle.state !== "dead") this.#moveWaiting(handle);
+    });
   }
 
   /** For a server whose bytes we can read: the first request line decides. */
@@ -93,7 +96,8 @@ class StickyBalancer {
   /** The worker of the client's last session, for a connection that tells nothing of itself. */
   #recentOf({ socket, listener }: Handoff): WorkerHandle | undefined {
     if (!listener.secure || socket.remoteAddress === undefined) return undefined;
-    const isReady = (handle: WorkerHandle) => handle.state === "ready";
+    const isReady = (handle: WorkerHandle) =>
+      handle.state === "ready" && this.#channels.get(handle)?.isStalled !== true;
     return this.#coordinator.affinity.pick(socket.remoteAddress, performance.now(), isReady);
   }
 
@@ -101,17 +105,45 @@ class StickyBalancer {
     const { placement, registry } = this.#coordinator;
     const method = this.#options.loadBalancingMethod;
     return opensSession
-      ? placement.forSession(registry.newest, method)
-      : placement.forRequest(registry.ready, method);
+      ? placement.forSession(this.#taking(registry.newest), method)
+      : placement.forRequest(this.#taking(registry.ready), method);
+  }
+
+  /** Those that take their sockets; all, when none does. */
+  #taking(ready: readonly WorkerHandle[]): readonly WorkerHandle[] {
+    const isStalled = (handle: WorkerHandle) => this.#channels.get(handle)?.isStalled === true;
+    if (!ready.some(isStalled)) return ready;
+    const taking = ready.filter((handle) => !isStalled(handle));
+    return taking.length > 0 ? taking : ready;
+  }
+
+  /**
+   * What waits for a worker that takes nothing now goes to others, if there are any: but for what
+   * belongs to its sessions.
+   */
+  #moveWaiting(handle: WorkerHandle): void {
+    const { registry, sessions } = this.#coordinator;
+    const channel = this.#channels.get(handle);
+    const isTaking = (other: WorkerHandle) =>
+      other !== handle && this.#channels.get(other)?.isStalled !== true;
+    if (channel === undefined || !registry.ready.some(isTaking)) return;
+    const isOwn = ({ sid }: Handoff) => sid !== undefined && sessions.ownerOf(sid) === handle;
+    for (const handoff of channel.takeWaiting(isOwn)) {
+      if (handoff.opensSession) handle.reservations.release();
+      this.#send(handoff);
+    }
   }
 
   #channelOf(handle: WorkerHandle): HandoffChannel {
     let channel = this.#channels.get(handle);
     if (channel === undefined) {
-      channel = new HandoffChannel(handle.worker, (returned) => {
-        // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
-        this.#coordinator.registry.setState(handle, "dead");
-        for (const handoff of returned) this.#route(handoff);
+      channel = new HandoffChannel(handle, {
+        onGone: (handoffs) => {
+          // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
+          this.#coordinator.registry.setState(handle, "dead");
+          for (const handoff of handoffs) this.#route(handoff);
+        },
+        onStalled: () => this.#moveWaiting(handle),
       });
       this.#channels.set(handle, channel);
     }
