@@ -129,9 +129,9 @@ export class HandleWriter {
   write(n: number, body: unknown, socket: Socket): boolean {
     const channel = channelOf(this.#child);
     const { _handle: handle } = socket as unknown as { _handle: TcpHandle | null };
-    if (channel === undefined || handle === null) return false;
-    const peer = peerOf(handle);
-    if (peer === undefined) return false;
+    const { remoteAddress, remotePort } = socket; // asked of the kernel once
+    if (channel === undefined || handle === null || remotePort === undefined) return false;
+    const peer = `${remoteAddress}:${remotePort}`;
     const bytes = serialize({ cmd: COMMAND, type: TYPE, n, peer, body });
     const request = new this.#Request();
     request.bytes = bytes; // kept until it is written

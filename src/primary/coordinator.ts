@@ -8,6 +8,7 @@ import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { Leases } from "./jobs/leases.js";
 import { Placement } from "./routing/placement.js";
+import { WorkerLines } from "./routing/worker-lines.js";
 import { OwnerDirectory } from "./sessions/owner-directory.js";
 import { SessionTable } from "./sessions/session-table.js";
 import { SessionWaiters } from "./upstream/session-waiters.js";
@@ -28,6 +29,7 @@ export class Coordinator {
   readonly waiters = new SessionWaiters();
   readonly affinity = new ClientAffinity<WorkerHandle>();
   readonly leases: Leases;
+  readonly lines: WorkerLines;
   readonly #directory: OwnerDirectory;
   /** Made for the first worker that asks. */
   #gatewayDir: string | undefined;
@@ -44,6 +46,7 @@ export class Coordinator {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
+    this.lines = new WorkerLines(registry);
     this.leases = new Leases(registry);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
@@ -116,6 +119,7 @@ export class Coordinator {
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
+      case "supervisor:takes-sockets":
       case "supervisor:inspector":
         break; // the registry's business
     }

@@ -6,17 +6,20 @@ import { TRIAL_TIMEOUT } from "../../limits.js";
 import type { AdoptedSockets } from "../../protocol.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
+import { AcknowledgedLine } from "./acknowledged-line.js";
 import { DirectLine } from "./direct-line.js";
+import type { HandoffLine, HandoffLines } from "./handoff.js";
 
 /** Number of the socket with which a line is tried. */
 const TRIAL = 0;
 
 /**
- * The direct lines of all workers (direct-line.ts). A line is used only after a real socket went
- * that way and the worker told so; without one, sockets go Node's way, and one warning says it.
+ * The lines of all workers. A direct one (direct-line.ts) is used only after a real socket went that
+ * way and the worker told so; without it sockets go Node's way, and one warning says so.
  */
-export class DirectLines {
-  readonly #lines = new WeakMap<WorkerHandle, DirectLine>();
+export class WorkerLines implements HandoffLines<WorkerHandle> {
+  readonly #direct = new WeakMap<WorkerHandle, DirectLine>();
+  readonly #acknowledged = new WeakMap<WorkerHandle, AcknowledgedLine>();
   readonly #trials = new WeakMap<WorkerHandle, (adopted: AdoptedSockets) => void>();
   #hasWarned = false;
 
@@ -29,25 +32,36 @@ export class DirectLines {
       }
     });
     registry.on("state", (handle) => {
-      if (handle.state === "hung") this.of(handle)?.withdraw();
+      if (handle.state === "hung") this.#direct.get(handle)?.withdraw();
     });
-    registry.on("gone", (handle) => this.of(handle)?.close());
-    registry.on("exit", (handle) => this.of(handle)?.end());
+    registry.on("gone", (handle) => {
+      this.#direct.get(handle)?.close();
+      this.#acknowledged.get(handle)?.close();
+    });
+    registry.on("exit", (handle) => this.#direct.get(handle)?.end());
   }
 
-  of(handle: WorkerHandle): DirectLine | undefined {
-    return this.#lines.get(handle);
+  lineFor(handle: WorkerHandle, socket: Socket): HandoffLine {
+    const direct = this.#direct.get(handle);
+    // The direct line tells sockets apart by the address of their peer: those of a Unix socket have none.
+    if (direct !== undefined && socket.remotePort !== undefined) return direct;
+    let acknowledged = this.#acknowledged.get(handle);
+    if (acknowledged === undefined) {
+      acknowledged = new AcknowledgedLine(handle.worker);
+      this.#acknowledged.set(handle, acknowledged);
+    }
+    return acknowledged;
   }
 
   #told(handle: WorkerHandle, adopted: AdoptedSockets): void {
-    const line = this.of(handle);
+    const line = this.#direct.get(handle);
     if (line !== undefined) line.told(adopted.upTo, adopted.missing);
     else this.#trials.get(handle)?.(adopted);
   }
 
   /** @param journal path of the worker's journal; `null`: it cannot take sockets that way */
   async #try(handle: WorkerHandle, journal: string | null): Promise<void> {
-    if (this.of(handle) !== undefined || this.#trials.has(handle)) return;
+    if (this.#direct.get(handle) !== undefined || this.#trials.has(handle)) return;
     const writer = HandleWriter.open(handle.worker.process);
     if (journal === null || writer === undefined) {
       this.#warn("this Node does not offer what it takes");
@@ -69,7 +83,7 @@ export class DirectLines {
     if (handle.state === "dead") {
       marks.close();
     } else if (adopted?.upTo === TRIAL && adopted.missing.length === 0) {
-      this.#lines.set(handle, new DirectLine(writer, marks, TRIAL));
+      this.#direct.set(handle, new DirectLine(writer, marks, TRIAL));
     } else {
       marks.close();
       this.#warn(`a socket sent to worker ${handle.pid} did not arrive within ${TRIAL_TIMEOUT} ms`);
@@ -93,10 +107,10 @@ async function socketPair(): Promise<{ socket: Socket; client: Socket }> {
     await once(server.listen(0, "127.0.0.1"), "listening");
     const { port } = server.address() as AddressInfo;
     const client = connect({ port, host: "127.0.0.1" });
-    const [[socket]] = (await Promise.all([once(server, "connection"), once(client, "connect")])) as [
-      [Socket],
-      unknown,
-    ];
+    const [[socket]] = (await Promise.all([
+      once(server, "connection"),
+      once(client, "connect"),
+    ])) as [[Socket], unknown];
     for (const end of [socket, client]) end.on("error", () => end.destroy());
     return { socket, client };
   } finally {
