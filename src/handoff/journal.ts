@@ -55,6 +55,10 @@ export class HandoffJournal {
     this.#mark(n, "answered");
   }
 
+  close(): void {
+    closeSync(this.#fd);
+  }
+
   #mark(n: number, mark: Mark): void {
     this.#byte[0] = codeOf(n, mark);
     writeSync(this.#fd, this.#byte, 0, 1, placeOf(n));
