@@ -3,6 +3,8 @@
  * said with it. Options have these as their defaults where there is one.
  */
 
+export { MAX_ADDRESSES, PER_ADDRESS } from "./policy/affinity.js";
+
 /** Bytes that may wait in the primary for one worker: the default of `maxQueue`. Beyond: it is killed. */
 export const MAX_QUEUE = 64 * 1024 * 1024;
 

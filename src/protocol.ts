@@ -28,6 +28,8 @@ export type ToWorker =
   | { type: "supervisor:owner"; id: number; gateway: string | null }
   /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
   | { type: "supervisor:sync"; id: number }
+  /** Listen with your gateway in `dir`, since where it was is gone; then tell. */
+  | { type: "supervisor:listen"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
@@ -50,6 +52,8 @@ export type ToPrimary =
    * `journal`; `null`: it cannot. See primary/routing/worker-lines.ts.
    */
   | { type: "supervisor:takes-sockets"; journal: string | null }
+  /** Where its gateway listens from now on; `null`: it could not. */
+  | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
   | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
@@ -98,7 +102,10 @@ export interface Listener {
 /** What a worker is told when it says hello. */
 export interface Welcome {
   routing: Routing;
-  gatewayDir: string;
+  /** A manager starts and ends it: it leaves the signals to that one. */
+  managed: boolean;
+  /** `null`: no folder can be used at present. */
+  gatewayDir: string | null;
   /** ms */
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
@@ -111,7 +118,10 @@ export interface Welcome {
 export interface WorkerVitals {
   /** Share of the time that its event loop was busy, 0 to 1. */
   eventLoopUtilization: number;
-  /** The longest that the event loop was late since the last heartbeat (ms). */
+  /**
+   * The longest that the event loop was late since the last heartbeat: how long after its time a timer
+   * of 20 ms came (ms). 0 to 1 in an idle worker.
+   */
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
@@ -188,6 +198,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
   "supervisor:takes-sockets": (m) => isTextOrNull(m.journal),
+  "supervisor:gateway": (m) => isTextOrNull(m.gateway),
   "supervisor:sessions": (m) =>
     isTexts(m.closed) &&
     isTexts(m.opened) &&
@@ -216,13 +227,15 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
     isOptionalFlag(m.placed) &&
     isOptionalFlag(m.returned),
   "supervisor:welcome": (m) =>
-    isText(m.gatewayDir) &&
+    isTextOrNull(m.gatewayDir) &&
     (m.routing === "direct" || m.routing === "upstream") &&
+    typeof m.managed === "boolean" &&
     isDelay(m.hangTimeout) &&
     isBytes(m.ticketKeys) &&
     (m.maxQueue === undefined || isCount(m.maxQueue)),
   "supervisor:owner": (m) => isCount(m.id) && isTextOrNull(m.gateway),
   "supervisor:sync": (m) => isCount(m.id),
+  "supervisor:listen": (m) => isText(m.dir),
   "supervisor:peer-gone": (m) => isText(m.gateway),
   "supervisor:drain": (m) => isDelay(m.timeout),
   "supervisor:stop": (m) => isDelay(m.timeout),

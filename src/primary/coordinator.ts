@@ -4,8 +4,9 @@ import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
-import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
+import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
 import { Placement } from "./routing/placement.js";
 import { WorkerLines } from "./routing/worker-lines.js";
@@ -31,16 +32,13 @@ export class Coordinator {
   readonly leases: Leases;
   readonly lines: WorkerLines;
   readonly #directory: OwnerDirectory;
-  /** Made for the first worker that asks. */
-  #gatewayDir: string | undefined;
+  readonly #gateways: Gateways;
   readonly #ticketKeys = randomBytes(48);
   /** Servers without a name, by kind. */
   readonly #listeners = { plain: 0, tls: 0 };
   readonly #takeBack = new Map<string, TakeBack>();
-  /** Told to the workers; they have to set up the same side of it. */
-  routing: Routing = "direct";
-  /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
-  hangTimeout = 10_000;
+  /** What the application's own servers need; those of a manager say it to its workers alone. */
+  #routing: Routing = "direct";
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
@@ -48,6 +46,7 @@ export class Coordinator {
     startAdapterRelay(registry);
     this.lines = new WorkerLines(registry);
     this.leases = new Leases(registry);
+    this.#gateways = new Gateways(registry, () => this.#routing);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
@@ -64,10 +63,14 @@ export class Coordinator {
     return listener;
   }
 
+  /** A server of the application is there; all of its workers have to set up the same side of it. */
+  useRouting(routing: Routing): void {
+    if (routing === "upstream") this.#routing = routing;
+  }
+
   /** Leaves nothing behind; for when no worker is left. */
   removeFiles(): void {
-    if (this.#gatewayDir !== undefined) removeGatewayDir(this.#gatewayDir);
-    this.#gatewayDir = undefined;
+    this.#gateways.close();
   }
 
   /** Workers that take part: those that run our setupWorker() and can be reached. */
@@ -88,14 +91,14 @@ export class Coordinator {
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
     switch (message.type) {
       case "supervisor:hello":
-        this.#gatewayDir ??= createGatewayDir();
         handle.send({
           type: "supervisor:welcome",
-          routing: this.routing,
-          gatewayDir: this.#gatewayDir,
-          hangTimeout: this.hangTimeout,
+          routing: handle.terms.routing ?? this.#routing,
+          managed: handle.terms.managed,
+          gatewayDir: this.#gateways.path(),
+          hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
-          maxQueue: this.registry.maxQueue,
+          maxQueue: handle.terms.maxQueue,
         });
         break;
       case "supervisor:sessions":
@@ -111,24 +114,26 @@ export class Coordinator {
         this.#onReturn(socket, message.data, message.listener);
         break;
       case "sticky:connection":
+        if (handle.state === "dead") break; // what it owned is gone already
         this.sessions.open(message.data, handle);
         this.waiters.announced(message.data);
-        handle.reservations.release();
+        this.placement.arrived(handle);
         break;
       case "sticky:disconnection":
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
       case "supervisor:takes-sockets":
+      case "supervisor:gateway":
       case "supervisor:inspector":
-        break; // the registry's business
+        break; // the business of registry and gateways
     }
   }
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
     this.sessions.apply(notice, handle);
-    handle.reservations.release(notice.opened.length + notice.refused);
+    this.placement.arrived(handle, notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }
 
@@ -177,6 +182,7 @@ let coordinator: Coordinator | undefined;
  */
 export function primaryCoordinator(): Coordinator {
   if (coordinator !== undefined) return coordinator;
+  outliveReaders();
   const registry = workerRegistry();
   // Binary payloads and the bytes of a hand-off do not survive JSON.
   if (cluster.settings.serialization !== "advanced") {

@@ -9,7 +9,10 @@ import { SendQueue } from "../send-queue.js";
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;
 
-type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] };
+type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] } & {
+  /** The primary is gone, or has let go of this process. */
+  disconnect: [];
+};
 
 /**
  * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
@@ -28,6 +31,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   constructor() {
     super();
+    process.once("disconnect", () => this.emit("disconnect"));
     process.on("message", (message: unknown, socket: Socket | undefined) => {
       if (!isToWorker(message)) return;
       if (message.type === "supervisor:owner") {
@@ -53,7 +57,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     if (!process.connected) return;
     if (this.#queue.backlog <= this.#maxQueue) {
       this.#queue.send(message);
-      this.#isBehind = false;
+      if (this.#queue.bytes === 0) this.#isBehind = false; // it has caught up: the next time is told again
       return;
     }
     if (this.#isBehind) return;
@@ -112,7 +116,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
         this.#questions.delete(id);
         resolve(gateway);
       };
-      const timer = setTimeout(settle, QUESTION_TIMEOUT, null).unref();
+      const timer = setTimeout(() => settle(null), QUESTION_TIMEOUT).unref();
       this.#questions.set(id, settle);
       this.send(question(id));
     });

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { WorkerOptions } from "../options.js";
 import type { Welcome } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { ServerNames } from "./adapter/server-names.js";
 import { startRequestTimeouts } from "./connections/adopt-connection.js";
 import { Arrivals, type ConnectionMessage } from "./connections/arrivals.js";
@@ -13,6 +14,7 @@ import { PeerGateway } from "./forwarding/peer-gateway.js";
 import { startHeartbeat } from "./health/heartbeat.js";
 import { watchInspector } from "./health/inspector.js";
 import { startWatchdog } from "./health/watchdog.js";
+import { openWork } from "./jobs/open-work.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import type { CheckedHost } from "./sessions/engine.js";
@@ -33,10 +35,11 @@ export class WorkerRuntime {
   readonly #returnable: ReturnableConnections;
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
-  #listening: Promise<string> | undefined;
+  #listening: Promise<string | null> | undefined;
   #started = false;
 
   constructor(channel: PrimaryChannel) {
+    outliveReaders();
     this.#channel = channel;
     this.#arrivals = new Arrivals({
       onConnection: (message, socket) => this.#take(message, socket),
@@ -45,8 +48,9 @@ export class WorkerRuntime {
     this.#notices = new SessionNotices(channel, () => this.#arrivals.takeNews());
     this.#returnable = new ReturnableConnections(channel);
     this.#foreign = new ForeignRequests(channel, this.#returnable);
-    this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
+    this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
+    channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
     // Gone before it could be handed over: no socket.
     channel.on("sticky:connection", (message, socket) => socket && this.#take(message, socket));
   }
@@ -60,14 +64,14 @@ export class WorkerRuntime {
 
   /**
    * @param name of the server, the same in all workers
-   * @returns the path of the gateway
+   * @returns the path of the gateway; `null` when it cannot listen
    */
   attach(
     { httpServer, engine }: CheckedHost,
     name: string,
     options: Pick<WorkerOptions, "name">,
     { gatewayDir, ticketKeys }: Welcome,
-  ): Promise<string> {
+  ): Promise<string | null> {
     shareTicketKeys(httpServer, ticketKeys);
     startRequestTimeouts(httpServer);
     this.#connections.watch(httpServer);
@@ -85,9 +89,19 @@ export class WorkerRuntime {
     return this.#listening;
   }
 
+  /** The directory that its gateway was in is gone, or there is one now. */
+  #listenAgain(dir: string): void {
+    if (this.#listening === undefined) return; // it forwards nothing
+    this.#listening = this.#listening.then(() => this.#gateway.listen(dir)); // one at a time
+    void this.#listening.then((gateway) =>
+      this.#channel.send({ type: "supervisor:gateway", gateway }),
+    );
+  }
+
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
-  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+  start(gateway: string | null, watchdog: boolean, { hangTimeout, managed }: Welcome): void {
     if (!this.#started) {
+      if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);

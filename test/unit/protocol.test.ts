@@ -14,6 +14,7 @@ const bytes = new Uint8Array([71, 69, 84]);
 const listener = { secure: false, name: undefined, index: 0 };
 const welcome = {
   routing: "direct",
+  managed: true,
   gatewayDir: "/run/x",
   hangTimeout: 1,
   ticketKeys: bytes,
@@ -32,6 +33,7 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
   { type: "supervisor:sync", id: 7 },
+  { type: "supervisor:listen", dir: "/tmp/x" },
   { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
@@ -58,6 +60,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "failed" },
   { type: "supervisor:lease-over", id: 1, outcome: "released" },
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
+  { type: "supervisor:gateway", gateway: "/tmp/x/2.sock" },
+  { type: "supervisor:gateway", gateway: null },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];
@@ -89,7 +93,8 @@ function spoilt(message: object): object[] {
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;
-    const wrong = [undefined, {}, true, Symbol("x"), () => {}, [1]];
+    const isFlag = typeof (message as Record<string, unknown>)[name] === "boolean";
+    const wrong = [undefined, {}, isFlag ? 1 : true, Symbol("x"), () => {}, [1]];
     return [rest, ...wrong.map((value) => ({ ...rest, [name]: value }))];
   });
 }

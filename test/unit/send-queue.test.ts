@@ -1,3 +1,4 @@
+import { serialize } from "node:v8";
 import t from "tap";
 import { measuredOnce, SendQueue, sizeOf } from "../../src/send-queue.js";
 
@@ -75,4 +76,24 @@ t.test("what cannot be serialized is thrown back, and nothing is counted", async
   });
   t.throws(() => queue.send({}), "not cloneable");
   t.equal(queue.bytes, 0);
+});
+
+t.test("the size is about what serialization makes of it, whatever it is", async (t) => {
+  const cycle: Record<string, unknown> = { name: "cycle" };
+  cycle.self = cycle;
+  const endless: unknown[] = [];
+  endless.length = 2 ** 32 - 1;
+  const messages = {
+    text: { data: ["news", "x".repeat(50_000)] },
+    bytes: { data: Buffer.alloc(50_000), buffer: new ArrayBuffer(10_000) },
+    many: { rooms: Array.from({ length: 20_000 }, (_, n) => `room-number-${n}`) },
+    nested: { map: new Map([["key", { deep: "y".repeat(10_000) }]]), set: new Set(["z"]) },
+    cycle: { cycle, text: "x".repeat(10_000) },
+  };
+  for (const [name, message] of Object.entries(messages)) {
+    const [size, real] = [sizeOf(message), serialize(message).byteLength];
+    t.ok(size > real * 0.9 && size < real * 1.6, `${name}: ${size}, really ${real}`);
+  }
+  t.ok(sizeOf({ data: "\u6f22".repeat(10_000) }) >= 20_000, "never less for wide characters");
+  t.ok(sizeOf({ endless, none: null, number: 1, nothing: undefined, big: 2n }) < 200);
 });

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { descriptorLimit } from "../../descriptors.js";
 import { OptionError } from "../../errors.js";
 import {
   type ResolvedStickyOptions,
@@ -8,10 +9,12 @@ import {
   type StickyOptions,
 } from "../../options.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
+import type { Routing } from "../../protocol.js";
 import { canStopReads, stopReads } from "../../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import { outliveAcceptErrors } from "./accept-errors.js";
 import type { Handoff } from "./handoff.js";
 import { HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
@@ -53,7 +56,9 @@ class StickyBalancer {
       const line = readRequestLine(bytes);
       route(socket, bytes, line.state === "complete" ? line.target : "", true);
     });
-    const unrouted = new UnroutedConnections(this.#options, route);
+    // Without a descriptor nobody can come in, so a flood must not take all of them.
+    const maxUnrouted = Math.min(this.#options.maxUnrouted, Math.floor(descriptorLimit() / 2));
+    const unrouted = new UnroutedConnections({ ...this.#options, maxUnrouted }, route);
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
@@ -90,8 +95,11 @@ class StickyBalancer {
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
-    if (handle === undefined) refuse(handoff.socket, 503);
-    else this.#channelOf(handle).push(handoff);
+    if (handle === undefined || handle.handoffs.bytes > handle.terms.maxQueue) {
+      refuse(handoff.socket, 503);
+    } else {
+      this.#channelOf(handle).push(handoff);
+    }
   }
 
   /** The worker of the client's last session, for a connection that tells nothing of itself. */
@@ -130,7 +138,7 @@ class StickyBalancer {
     if (channel === undefined || !registry.ready.some(isTaking)) return;
     const isOwn = ({ sid }: Handoff) => sid !== undefined && sessions.ownerOf(sid) === handle;
     for (const handoff of channel.takeWaiting(isOwn)) {
-      if (handoff.opensSession) handle.reservations.release();
+      if (handoff.opensSession) this.#coordinator.placement.arrived(handle, 1);
       this.#send(handoff);
     }
   }
@@ -173,11 +181,24 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
   if (typeof server?.on !== "function" || typeof server.listen !== "function") {
     throw new OptionError("server", server, "a server of net, http, https or http2");
   }
-  const resolved = resolveStickyOptions(options);
   const coordinator = primaryCoordinator();
-  coordinator.registry.requiresAdoption = true;
-  if (resolved.maxQueue !== undefined) coordinator.registry.maxQueue = resolved.maxQueue;
+  coordinator.useRouting(balance(coordinator, server, options));
+}
+
+/**
+ * The same, for a manager's server: what it needs is for the workers of that manager alone.
+ *
+ * @returns how its workers have to take their connections
+ */
+export function balance(
+  coordinator: Coordinator,
+  server: Server,
+  options?: StickyOptions,
+): Routing {
+  const resolved = resolveStickyOptions(options);
+  if (resolved.maxQueue !== undefined) coordinator.registry.plainMaxQueue = resolved.maxQueue;
   probeForeignWorkers(coordinator.registry);
+  outliveAcceptErrors(server);
 
   if (resolved.routing === "upstream" || !canStopReads()) {
     if (resolved.routing !== "upstream") {
@@ -186,16 +207,16 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
         { code: "SUPERVISOR_UPSTREAM_ROUTING" },
       );
     }
-    coordinator.routing = "upstream";
     // Loaded when needed only: it is not part of the way a connection normally takes.
     const require = createRequire(import.meta.url);
     const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
     sticky.setupMaster(server as import("node:http").Server, {
       loadBalancingMethod: resolved.loadBalancingMethod,
     });
-    return;
+    return "upstream";
   }
   const balancer = new StickyBalancer(coordinator, resolved);
   if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
   else balancer.attachTo(server);
+  return "direct";
 }

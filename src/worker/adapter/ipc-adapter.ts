@@ -198,7 +198,10 @@ export class IpcAdapter extends NodeClusterAdapter {
    */
   override broadcastWithAck(...[packet, opts, onServer, onAck]: BroadcastArgs): void {
     if (!this.#isIntroduced) {
-      void this.#introduced.then(() => this.broadcastWithAck(packet, opts, onServer, onAck));
+      // Whoever called has gone on; without answers its own timeout tells it.
+      this.#introduced
+        .then(() => this.broadcastWithAck(packet, opts, onServer, onAck))
+        .catch((error: Error) => process.emitWarning(error));
       return;
     }
     const others = [...this.#peers()];

@@ -32,10 +32,11 @@ export class Arrivals {
   }
 
   /**
-   * @param dir for the journal
+   * @param dir for the journal; `null`: there is none
    * @returns its path; `null`: sockets can come by Node's own way only
    */
-  open(dir: string): string | null {
+  open(dir: string | null): string | null {
+    if (dir === null) return null;
     let journal: HandoffJournal;
     try {
       const name = `${process.pid}-${randomBytes(3).toString("hex")}.taken`;

@@ -16,7 +16,7 @@ type Sent = AdapterMessage & { data?: Record<string, unknown> };
 function asWorker(t: Test) {
   const sent: Sent[] = [];
   const { send, connected } = process;
-  cluster.isWorker = true;
+  Object.assign(cluster, { isWorker: true });
   process.connected = true;
   process.send = (message: Sent, ...rest: unknown[]) => {
     sent.push(structuredClone(message));
@@ -32,7 +32,7 @@ function asWorker(t: Test) {
   t.teardown(() => {
     io.of("/").adapter.close();
     process.off("warning", onWarning);
-    cluster.isWorker = false;
+    Object.assign(cluster, { isWorker: false });
     Object.assign(process, { send, connected });
   });
   const receive = (message: unknown) =>
