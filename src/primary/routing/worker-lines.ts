@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { debuglog } from "node:util";
 import { HandleWriter } from "../../handoff/ipc-handles.js";
 import { JournalReader } from "../../handoff/journal.js";
 import { TRIAL_TIMEOUT } from "../../limits.js";
@@ -9,6 +10,8 @@ import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { AcknowledgedLine } from "./acknowledged-line.js";
 import { DirectLine } from "./direct-line.js";
 import type { HandoffLine, HandoffLines } from "./handoff.js";
+
+const debug = debuglog("socket-supervisor");
 
 /** Number of the socket with which a line is tried. */
 const TRIAL = 0;
@@ -84,6 +87,7 @@ export class WorkerLines implements HandoffLines<WorkerHandle> {
       marks.close();
     } else if (adopted?.upTo === TRIAL && adopted.missing.length === 0) {
       this.#direct.set(handle, new DirectLine(writer, marks, TRIAL));
+      debug("worker %d has a direct line", handle.pid);
     } else {
       marks.close();
       this.#warn(`a socket sent to worker ${handle.pid} did not arrive within ${TRIAL_TIMEOUT} ms`);
