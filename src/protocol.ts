@@ -5,7 +5,7 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
+import { MAX_HANDOFF_BYTES, MAX_TEXT, MAX_UNDER_WAY } from "./limits.js";
 import { MAX_DELAY } from "./option-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
@@ -48,6 +48,11 @@ export type ToWorker =
 export type ToPrimary =
   | { type: "supervisor:hello" }
   | { type: "supervisor:ready"; gateway: string | null }
+  /**
+   * It takes sockets without Node's acknowledgement, and keeps account of them in the file
+   * `journal`; `null`: it cannot. See primary/routing/worker-lines.ts.
+   */
+  | { type: "supervisor:takes-sockets"; journal: string | null }
   /** Where its gateway listens from now on; `null`: it could not. */
   | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
@@ -136,6 +141,14 @@ export interface SessionNotice {
   refused: number;
   /** Set when this notice answers a `sync`. */
   sync?: number;
+  /** Set when sockets have come by the direct line. */
+  adopted?: AdoptedSockets;
+}
+
+/** Sockets that came by a direct line: all up to number `upTo`, but for those that got lost. */
+export interface AdoptedSockets {
+  upTo: number;
+  missing: number[];
 }
 
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
@@ -172,15 +185,24 @@ const isListener = (value: unknown): value is Listener =>
   isCount(value.index) &&
   (value.name === undefined || isText(value.name));
 
+function isAdopted(value: unknown): value is AdoptedSockets {
+  if (!isFields(value) || !isCount(value.upTo) || !Array.isArray(value.missing)) return false;
+  const { missing } = value;
+  for (let index = 0; index < missing.length; index++) if (!isCount(missing[index])) return false;
+  return missing.length <= MAX_UNDER_WAY;
+}
+
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
+  "supervisor:takes-sockets": (m) => isTextOrNull(m.journal),
   "supervisor:gateway": (m) => isTextOrNull(m.gateway),
   "supervisor:sessions": (m) =>
     isTexts(m.closed) &&
     isTexts(m.opened) &&
     isCount(m.refused) &&
-    (m.sync === undefined || isCount(m.sync)),
+    (m.sync === undefined || isCount(m.sync)) &&
+    (m.adopted === undefined || isAdopted(m.adopted)),
   "supervisor:heartbeat": (m) =>
     isNumber(m.eventLoopUtilization, 0, 1) &&
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&

@@ -46,7 +46,8 @@ function layerOf(path: string): Layer {
   const [folder, rest] = path.split("/");
   if (folder === "cli") return "entry";
   if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
-  if (folder === "cli") return "entry";
+  // Both sides of the ways between processes.
+  if (folder === "handoff") return "base";
   for (const layer of ["primary", "worker", "load", "app", "testing", "policy"] as const) {
     if (folder === layer) return layer;
   }
