@@ -17,6 +17,7 @@ const HELP = {
   "": `Usage: socket-supervisor <command> [options]
 
 Commands:
+  start <file>  run an unchanged server on all cores
   status        show the workers
   reload        replace all workers by new ones, without losing a client
   scale <n>     change the number of workers
@@ -64,6 +65,7 @@ Closes all sessions, lets requests finish, ends the workers and the primary, and
 waits for it.
 ${WHICH}`,
   load: LOAD_HELP,
+  start: "", // has its own
 } as const;
 
 type Command = keyof typeof HELP;
@@ -92,6 +94,11 @@ async function main(args: string[]): Promise<void> {
     // It has options of its own, and is more than the other commands need to load.
     const { load } = await import("./cli/load.js");
     process.exitCode = await load(args.slice(1));
+    return;
+  }
+  if (args[0] === "start") {
+    const { start } = await import("./cli/start.js");
+    await start(args.slice(1));
     return;
   }
   const { values, positionals } = parse(args);

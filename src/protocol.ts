@@ -37,7 +37,8 @@ export type ToWorker =
   /** It is in line for the lease that it asked for by `id`. */
   | { type: "supervisor:lease-noted"; id: number }
   /** The lease is its own until it says otherwise. */
-  | { type: "supervisor:lease-granted"; id: number };
+  | { type: "supervisor:lease-granted"; id: number }
+  | ListenAnswer;
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -66,6 +67,13 @@ export type ToPrimary =
   | { type: "supervisor:lease"; id: number; name: string }
   /** It no longer does what the lease is for, or no longer asks for it. */
   | { type: "supervisor:lease-over"; id: number; outcome: LeaseOutcome }
+  | ListenRequest
+  /** All servers that it had asked to listen for are closed by the application. */
+  | { type: "supervisor:unlisten" }
+  /** The application does what cannot be shared; `message` says what, and what to do. */
+  | { type: "supervisor:refused"; message: string }
+  /** Files that the application has loaded since the last time (absolute paths). */
+  | { type: "supervisor:files"; files: string[] }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -77,6 +85,40 @@ export type ToPrimary =
 export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
 
 const LEASE_OUTCOMES = ["failed", "released", "withdrawn"] as const;
+
+/** An unchanged server would listen: the primary is to do it for all workers. */
+export interface ListenRequest {
+  type: "supervisor:listen";
+  id: number;
+  port: number;
+  /** With port 0: the how many-th such call of this worker it is, from 0. */
+  order: number;
+  secure: boolean;
+  ipv6Only: boolean;
+  host?: string;
+  backlog?: number;
+}
+
+/** The answer to it. */
+export interface ListenAnswer {
+  type: "supervisor:listening";
+  id: number;
+  /** The name of the primary's server, for `setupWorker()`. */
+  name: string;
+  address?: { address: string; family: string; port: number };
+  /** Set when the port could not be opened. */
+  failure?: ListenFailure;
+}
+
+/** An error of `listen()`, with the fields that Node gives it. */
+export interface ListenFailure {
+  message: string;
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+}
 
 /** Which of the primary's servers a connection came to. */
 export interface Listener {
@@ -166,6 +208,17 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:lease": (m) => typeof m.id === "number" && typeof m.name === "string",
   "supervisor:lease-over": (m) =>
     typeof m.id === "number" && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
+  "supervisor:listen": (m) =>
+    typeof m.id === "number" &&
+    typeof m.port === "number" &&
+    typeof m.order === "number" &&
+    typeof m.secure === "boolean" &&
+    typeof m.ipv6Only === "boolean" &&
+    (m.host === undefined || typeof m.host === "string") &&
+    (m.backlog === undefined || typeof m.backlog === "number"),
+  "supervisor:unlisten": () => true,
+  "supervisor:refused": (m) => typeof m.message === "string",
+  "supervisor:files": (m) => isStrings(m.files),
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
@@ -186,6 +239,14 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:inspect": () => true,
   "supervisor:lease-noted": (m) => typeof m.id === "number",
   "supervisor:lease-granted": (m) => typeof m.id === "number",
+  "supervisor:listening": (m) =>
+    typeof m.id === "number" &&
+    typeof m.name === "string" &&
+    (m.address === undefined ||
+      (isFields(m.address) &&
+        typeof m.address.address === "string" &&
+        typeof m.address.port === "number")) &&
+    (m.failure === undefined || (isFields(m.failure) && typeof m.failure.message === "string")),
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

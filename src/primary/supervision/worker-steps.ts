@@ -49,7 +49,8 @@ export class WorkerSteps {
     if (this.#system.now() - handle.startedAt < workerInitTimeout) {
       return `${describeExit(exit)} before it was ready`;
     }
-    const hint = this.#registry.requiresAdoption ? "await setupWorker(io)" : "listen()";
+    const { readyBy, requiresAdoption } = this.#registry;
+    const hint = readyBy ?? (requiresAdoption ? "await setupWorker(io)" : "listen()");
     return (
       `was not ready within ${workerInitTimeout} ms (workerInitTimeout) and was killed. ` +
       `A worker becomes ready with ${hint}`

@@ -39,6 +39,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
    * stickiness is asked for.
    */
   requiresAdoption = false;
+  /** By what workers become ready, for messages; by default it follows from `requiresAdoption`. */
+  readyBy: string | undefined;
 
   constructor() {
     super();

@@ -41,14 +41,14 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
   watch(server: HttpServer): void {
     if (this.#servers.has(server)) return;
     this.#servers.add(server);
-    if (!(server instanceof TlsServer)) return;
-    const tls: TlsServer = server;
-    tls.on("secureConnection", (socket) => this.#secured.set(peerOf(socket), socket));
-    tls.on("session", (session: ServerHttp2Session) => {
+    server.on("session", (session: ServerHttp2Session) => {
       this.#http2.add(session);
       session.once("close", () => this.#http2.delete(session));
       session.once("stream", () => this.#isClosing && session.close());
     });
+    if (!(server instanceof TlsServer)) return;
+    const tls: TlsServer = server;
+    tls.on("secureConnection", (socket) => this.#secured.set(peerOf(socket), socket));
   }
 
   /** From now on connections end as soon as that breaks nothing. */
@@ -56,7 +56,7 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
     this.#isClosing = true;
     for (const session of this.#http2) session.close();
     for (const server of this.#servers) {
-      server.closeIdleConnections();
+      server.closeIdleConnections?.(); // not there for HTTP/2 alone
       server.keepAliveTimeout = 1;
       server.prependListener("request", (req: IncomingMessage, res: ServerResponse) => {
         if (req.httpVersionMajor < 2) res.setHeader("Connection", "close");
@@ -70,7 +70,7 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
       const http = this.#secure.has(socket) ? this.#secured.get(peerOf(socket)) : socket;
       if (http === undefined || isUpgraded(http)) socket.destroy();
     }
-    for (const server of this.#servers) server.closeIdleConnections();
+    for (const server of this.#servers) server.closeIdleConnections?.();
   }
 }
 

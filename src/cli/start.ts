@@ -1,0 +1,77 @@
+import { parseArgs } from "node:util";
+import { WorkerBootError } from "../errors.js";
+import { run } from "../start/primary/run.js";
+import { type StartConfig, startSettings } from "../start/primary/settings.js";
+import { CliError } from "./client.js";
+import { explainUnknown } from "./flags.js";
+
+export const START_HELP = `Usage: socket-supervisor start <file> [options] [-- args]
+
+Runs an unchanged server, of Socket.IO or plain HTTP, on all cores: each worker
+runs <file>; where it would listen, this process does, and hands connections to
+the worker that has their session.
+
+  --workers <n>       how many, or "max": one for each core (max; with --watch 1)
+  --watch             reload when a file changes that the server has loaded
+  --name <name>       what the other commands call it ("name" of package.json)
+  --import <module>   load it first in each worker, as Node's --import; again
+                      for more
+  --config <file>     instead of socket-supervisor.config.js, .mjs, .cjs, .json
+  -- args             what the server gets in process.argv
+
+Options of ClusterManager, and these, may also be in that file, or as
+"socket-supervisor" in package.json. What the command line says comes first.
+`;
+
+const FLAGS = {
+  help: { type: "boolean", short: "h" },
+  workers: { type: "string" },
+  watch: { type: "boolean" },
+  name: { type: "string" },
+  import: { type: "string", multiple: true },
+  config: { type: "string" },
+} as const;
+
+/** `socket-supervisor start`. Returns when the cluster runs. */
+export async function start(all: string[]): Promise<void> {
+  const end = all.indexOf("--");
+  const args = end === -1 ? undefined : all.slice(end + 1);
+  const { values, positionals } = parse(end === -1 ? all : all.slice(0, end));
+  if (values.help) {
+    process.stdout.write(START_HELP);
+    return;
+  }
+  const [file, ...more] = positionals;
+  if (more.length > 0) {
+    throw new CliError(
+      `"${more.join(" ")}" means nothing after ${file}. Arguments of the server come after --.`,
+    );
+  }
+  const { help: _, workers, config, ...flags } = values;
+  const settings = await startSettings(
+    {
+      ...(flags satisfies StartConfig),
+      ...(file !== undefined && { file }),
+      ...(workers !== undefined && { workers: workers === "max" ? workers : Number(workers) }),
+      ...(args !== undefined && { args }),
+    },
+    process.cwd(),
+    config,
+  );
+  try {
+    await run(settings);
+  } catch (error) {
+    // What it wrote to stderr is on the screen.
+    throw error instanceof WorkerBootError
+      ? new CliError(`Worker ${error.exit.pid ?? ""} ${error.why}.`)
+      : error;
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({ args, allowPositionals: true, options: FLAGS });
+  } catch (error) {
+    throw new CliError(explainUnknown(error as Error, "start", Object.keys(FLAGS)));
+  }
+}
