@@ -43,6 +43,14 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:inspect" },
   { type: "supervisor:lease-noted", id: 1 },
   { type: "supervisor:lease-granted", id: 1 },
+  {
+    type: "supervisor:listening",
+    ...{ id: 1, name: "3000", address: { address: "::", family: "IPv6", port: 3_000 } },
+  },
+  {
+    type: "supervisor:listening",
+    ...{ id: 1, name: "3000", failure: { message: "listen EACCES", code: "EACCES" } },
+  },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -63,6 +71,10 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "failed" },
   { type: "supervisor:lease-over", id: 1, outcome: "released" },
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
+  { type: "supervisor:listen", id: 1, port: 0, order: 1, secure: false, ipv6Only: false },
+  { type: "supervisor:unlisten" },
+  { type: "supervisor:refused", message: "app.js forks" },
+  { type: "supervisor:files", files: ["/srv/app.js"] },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];
@@ -90,7 +102,8 @@ const FOREIGN: readonly unknown[] = [
 
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
-  const tolerated = ["placed", "returned", "sync", "address"]; // not there in messages of @socket.io/sticky; optional
+  // Not there in messages of @socket.io/sticky; optional; true as well as false.
+  const tolerated = ["placed", "returned", "sync", "address", "failure", "secure", "ipv6Only"];
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;

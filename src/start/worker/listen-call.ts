@@ -40,7 +40,7 @@ function readOptions(options: Options, callback: PortCall["callback"]): ListenCa
   const { host, path, fd, backlog, ipv6Only, exclusive, signal } = options;
   if ("_handle" in options || "handle" in options) return { kind: "other" };
   if (typeof fd === "number" && fd >= 0) return { kind: "fd", fd };
-  const port = options.port ?? ("port" in options || path === undefined ? 0 : undefined);
+  const port = options.port ?? ("port" in options ? 0 : undefined);
   if (typeof path === "string" && path !== "" && (port === undefined || options.port == null)) {
     return { kind: "path", path, exclusive: exclusive === true };
   }
