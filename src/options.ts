@@ -14,6 +14,7 @@ import {
 } from "./option-checks.js";
 import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "./policy/balance.js";
 import type { Routing } from "./protocol.js";
+import { isLoopback } from "./status-host.js";
 
 /** Options of {@link ClusterManager}. All are optional. */
 export interface ClusterManagerOptions {
@@ -65,14 +66,26 @@ export interface ClusterManagerOptions {
   name?: string;
   /** Open a control socket, for the CLI and health checks. Default: `true`. */
   control?: boolean;
+  /** Port of the page, `/metrics` and health checks; 0 picks a free one. Default: none. */
+  statusPort?: number;
+  /** Address for `statusPort`; another than loopback needs `statusToken`. Default: `"127.0.0.1"`. */
+  statusHost?: string;
+  /** Who asks `statusPort` has to give it, but for health checks. Default: none. */
+  statusToken?: string;
   /** Default: `console`. */
   logger?: Logger;
 }
 
 export type ResolvedManagerOptions = Readonly<
   Required<
-    Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec" | "maxMemory" | "name">
+    Omit<
+      ClusterManagerOptions,
+      | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "name")
+      | ("statusPort" | "statusToken")
+    >
   > & {
+    statusPort: number | undefined;
+    statusToken: string | undefined;
     name: string | undefined;
     exec: string | undefined;
     maxMemory: number | undefined;
@@ -142,6 +155,7 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
         : integer("maxMemory", options.maxMemory, 0, 1, Number.MAX_SAFE_INTEGER),
     name: text("name", options.name),
     control: flag("control", options.control, true),
+    ...statusOptions(options),
     logger: logger("logger", options.logger),
   });
 }
@@ -207,6 +221,18 @@ function hangTimeout(name: string, value: unknown): number {
     value,
     `more than ${HEARTBEAT_TIMEOUT} ms, after which a silent worker gets no new sessions`,
   );
+}
+
+/** What the status page shows is for this machine, or for who has a token. */
+function statusOptions({ statusPort, statusHost, statusToken }: ClusterManagerOptions) {
+  const host = text("statusHost", statusHost) ?? "127.0.0.1";
+  const token = text("statusToken", statusToken);
+  if (!isLoopback(host) && token === undefined) {
+    throw new OptionError("statusHost", host, "a loopback address, unless there is a statusToken");
+  }
+  const port =
+    statusPort === undefined ? undefined : integer("statusPort", statusPort, 0, 0, 65_535);
+  return { statusPort: port, statusHost: host, statusToken: token };
 }
 
 /** How many workers: an option, and the argument of `scale()`. */

@@ -38,7 +38,9 @@ export type ToWorker =
   | { type: "supervisor:lease-noted"; id: number }
   /** The lease is its own until it says otherwise. */
   | { type: "supervisor:lease-granted"; id: number }
-  | ListenAnswer;
+  | ListenAnswer
+  /** "Tell what the application measures." */
+  | { type: "supervisor:collect"; id: number };
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -74,6 +76,8 @@ export type ToPrimary =
   | { type: "supervisor:refused"; message: string }
   /** Files that the application has loaded since the last time (absolute paths). */
   | { type: "supervisor:files"; files: string[] }
+  /** The answer to `collect`, as prom-client's JSON; `null`: it cannot be told. */
+  | { type: "supervisor:metrics"; id: number; metrics: object[] | null }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -148,6 +152,8 @@ export interface WorkerVitals {
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
+  /** CPU time since its start, user and system (seconds). */
+  cpuTime: number;
 }
 
 /** What happened to a worker's sessions since its last notice. */
@@ -198,7 +204,8 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:heartbeat": (m) =>
     typeof m.eventLoopUtilization === "number" &&
     typeof m.eventLoopDelay === "number" &&
-    typeof m.rss === "number",
+    typeof m.rss === "number" &&
+    typeof m.cpuTime === "number",
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
   "supervisor:place": (m) =>
     typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
@@ -219,6 +226,9 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:unlisten": () => true,
   "supervisor:refused": (m) => typeof m.message === "string",
   "supervisor:files": (m) => isStrings(m.files),
+  "supervisor:metrics": (m) =>
+    typeof m.id === "number" &&
+    (m.metrics === null || (Array.isArray(m.metrics) && m.metrics.every(isFields))),
   "sticky:connection": (m) => typeof m.data === "string",
   "sticky:disconnection": (m) => typeof m.data === "string",
 };
@@ -239,6 +249,7 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:inspect": () => true,
   "supervisor:lease-noted": (m) => typeof m.id === "number",
   "supervisor:lease-granted": (m) => typeof m.id === "number",
+  "supervisor:collect": (m) => typeof m.id === "number",
   "supervisor:listening": (m) =>
     typeof m.id === "number" &&
     typeof m.name === "string" &&

@@ -14,6 +14,7 @@ the worker that has their session.
   --workers <n>       how many, or "max": one for each core (max; with --watch 1)
   --watch             reload when a file changes that the server has loaded
   --name <name>       what the other commands call it ("name" of package.json)
+  --status-port <n>   a page, /metrics and health checks on 127.0.0.1
   --import <module>   load it first in each worker, as Node's --import; again
                       for more
   --config <file>     instead of socket-supervisor.config.js, .mjs, .cjs, .json
@@ -28,6 +29,7 @@ const FLAGS = {
   workers: { type: "string" },
   watch: { type: "boolean" },
   name: { type: "string" },
+  "status-port": { type: "string" },
   import: { type: "string", multiple: true },
   config: { type: "string" },
 } as const;
@@ -47,12 +49,13 @@ export async function start(all: string[]): Promise<void> {
       `"${more.join(" ")}" means nothing after ${file}. Arguments of the server come after --.`,
     );
   }
-  const { help: _, workers, config, ...flags } = values;
+  const { help: _, workers, config, "status-port": statusPort, ...flags } = values;
   const settings = await startSettings(
     {
       ...(flags satisfies StartConfig),
       ...(file !== undefined && { file }),
       ...(workers !== undefined && { workers: workers === "max" ? workers : Number(workers) }),
+      ...(statusPort !== undefined && { statusPort: Number(statusPort) }),
       ...(args !== undefined && { args }),
     },
     process.cwd(),

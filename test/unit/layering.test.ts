@@ -38,6 +38,7 @@ const BASE = [
   "options.ts",
   "pm2.ts",
   "protocol.ts",
+  "status-host.ts",
   "stop-reads.ts",
 ];
 

@@ -43,6 +43,7 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:inspect" },
   { type: "supervisor:lease-noted", id: 1 },
   { type: "supervisor:lease-granted", id: 1 },
+  { type: "supervisor:collect", id: 1 },
   {
     type: "supervisor:listening",
     ...{ id: 1, name: "3000", address: { address: "::", family: "IPv6", port: 3_000 } },
@@ -63,7 +64,13 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:whois", id: 2, sid: "" },
   { type: "supervisor:place", id: 3 },
   { type: "supervisor:place", id: 4, address: "10.0.0.1" },
-  { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
+  {
+    type: "supervisor:heartbeat",
+    eventLoopUtilization: 0.5,
+    eventLoopDelay: 20,
+    rss: 1e8,
+    cpuTime: 1,
+  },
   { type: "supervisor:return", data: bytes, listener },
   { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 },
   { type: "supervisor:inspector", url: null, usr1Handlers: 1 },
@@ -75,6 +82,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:unlisten" },
   { type: "supervisor:refused", message: "app.js forks" },
   { type: "supervisor:files", files: ["/srv/app.js"] },
+  { type: "supervisor:metrics", id: 1, metrics: [{ name: "a", help: "b", values: [] }] },
+  { type: "supervisor:metrics", id: 1, metrics: null },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

@@ -11,11 +11,13 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   let before = performance.eventLoopUtilization();
   const beat = () => {
     const now = performance.eventLoopUtilization();
+    const { user, system } = process.cpuUsage();
     channel.send({
       type: "supervisor:heartbeat",
       eventLoopUtilization: performance.eventLoopUtilization(now, before).utilization,
       eventLoopDelay: delay.max / 1e6,
       rss: process.memoryUsage.rss(),
+      cpuTime: (user + system) / 1e6,
     });
     before = now;
     delay.reset();
