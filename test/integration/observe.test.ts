@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import t from "tap";
+import type { ClusterStatus } from "../../src/index.js";
 import { METRICS } from "../../src/primary/observe/metric-table.js";
 import { connectClient } from "../helpers/clients.js";
 import { childrenOf } from "../helpers/spawned.js";
@@ -23,7 +24,7 @@ t.test("what monitors and people ask", async (t) => {
   for (let n = 0; n < 6; n++) {
     await fetch(`http://127.0.0.1:${port}/page`, { headers: { connection: "close" } });
   }
-  const status = await (await get("/status")).json();
+  const status = (await (await get("/status")).json()) as ClusterStatus;
   t.match(status, { phase: "running", count: 2 });
 
   const answer = await get("/metrics");
@@ -42,7 +43,7 @@ t.test("what monitors and people ask", async (t) => {
   }
   t.equal(valuesOf(text, "app_requests_total").get('path="/page"'), 6, "of all workers");
   t.equal(valuesOf(text, "app_workers").get(""), 2);
-  const pids = status.workers.map(({ pid }: { pid: number }) => pid);
+  const pids = status.workers.map(({ pid }) => pid ?? 0);
   t.equal(valuesOf(text, "app_pid_max").get(""), Math.max(...pids));
 
   const [victim = 0] = await childrenOf(running.child.pid);

@@ -18,7 +18,7 @@ h1 { font-size: 1.3rem; margin: 0; }
 h2 { font-size: 1rem; margin: 0 0 .5rem; }
 header p { margin: 0; color: var(--dim); }
 #phase.running { color: var(--good); } #phase.lost { color: var(--bad); }
-main { display: grid; gap: 1rem; padding: 1rem 1.5rem 2rem; }
+main { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; padding: 1rem 1.5rem 2rem; }
 dl { display: flex; flex-wrap: wrap; gap: .75rem; margin: 0; }
 dl > div, figure, section:not(.plots), #reload {
   background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem 1rem;
