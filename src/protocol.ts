@@ -137,6 +137,8 @@ export interface Listener {
 /** What a worker is told when it says hello. */
 export interface Welcome {
   routing: Routing;
+  /** A manager starts and ends it: it leaves the signals to that one. */
+  managed: boolean;
   gatewayDir: string;
   /** ms */
   hangTimeout: number;
@@ -238,6 +240,7 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:welcome": (m) =>
     typeof m.gatewayDir === "string" &&
     typeof m.routing === "string" &&
+    typeof m.managed === "boolean" &&
     typeof m.hangTimeout === "number" &&
     m.ticketKeys instanceof Uint8Array,
   "supervisor:owner": (m) =>

@@ -35,10 +35,8 @@ export class Coordinator {
   /** Servers without a name, by kind. */
   readonly #listeners = { plain: 0, tls: 0 };
   readonly #takeBack = new Map<string, TakeBack>();
-  /** Told to the workers; they have to set up the same side of it. */
-  routing: Routing = "direct";
-  /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
-  hangTimeout = 10_000;
+  /** What the application's own servers need; those of a manager say it to its workers alone. */
+  #routing: Routing = "direct";
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
@@ -56,6 +54,11 @@ export class Coordinator {
     const listener = { secure, name, index };
     this.#takeBack.set(JSON.stringify(listener), takeBack);
     return listener;
+  }
+
+  /** A server of the application is there; all of its workers have to set up the same side of it. */
+  useRouting(routing: Routing): void {
+    if (routing === "upstream") this.#routing = routing;
   }
 
   /** Leaves nothing behind; for when no worker is left. */
@@ -85,9 +88,10 @@ export class Coordinator {
         this.#gatewayDir ??= createGatewayDir();
         handle.send({
           type: "supervisor:welcome",
-          routing: this.routing,
+          routing: handle.terms.routing ?? this.#routing,
+          managed: handle.terms.managed,
           gatewayDir: this.#gatewayDir,
-          hangTimeout: this.hangTimeout,
+          hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
         });
         break;
@@ -104,9 +108,10 @@ export class Coordinator {
         this.#onReturn(socket, message.data, message.listener);
         break;
       case "sticky:connection":
+        if (handle.state === "dead") break; // what it owned is gone already
         this.sessions.open(message.data, handle);
         this.waiters.announced(message.data);
-        handle.reservations.release();
+        this.placement.arrived(handle);
         break;
       case "sticky:disconnection":
         this.sessions.close(message.data, handle);
@@ -121,7 +126,7 @@ export class Coordinator {
     if (handle.state === "dead") return; // what it owned is gone already
     for (const sid of notice.opened) this.sessions.open(sid, handle);
     for (const sid of notice.closed) this.sessions.close(sid, handle);
-    handle.reservations.release(notice.opened.length + notice.refused);
+    this.placement.arrived(handle, notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }
 

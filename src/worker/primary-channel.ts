@@ -7,7 +7,10 @@ import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../prot
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;
 
-type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] };
+type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] } & {
+  /** The primary is gone, or has let go of this process. */
+  disconnect: [];
+};
 
 /**
  * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
@@ -20,6 +23,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   constructor() {
     super();
+    process.once("disconnect", () => this.emit("disconnect"));
     process.on("message", (message: unknown, socket: Socket | undefined) => {
       if (!isToWorker(message)) return;
       if (message.type === "supervisor:owner") {

@@ -12,6 +12,7 @@ import { tellAppMetrics } from "./health/app-metrics.js";
 import { startHeartbeat } from "./health/heartbeat.js";
 import { watchInspector } from "./health/inspector.js";
 import { startWatchdog } from "./health/watchdog.js";
+import { openWork } from "./jobs/open-work.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import type { CheckedHost } from "./sessions/engine.js";
@@ -39,7 +40,7 @@ export class WorkerRuntime {
     this.#notices = new SessionNotices(channel);
     this.#returnable = new ReturnableConnections(channel);
     this.#foreign = new ForeignRequests(channel, this.#returnable);
-    this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
+    this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
     channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
       if (socket === undefined) return; // the client was gone before it could be handed over
@@ -74,8 +75,9 @@ export class WorkerRuntime {
   }
 
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
-  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+  start(gateway: string | null, watchdog: boolean, { hangTimeout, managed }: Welcome): void {
     if (!this.#started) {
+      if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
       tellAppMetrics(this.#channel);

@@ -19,6 +19,7 @@ const bytes = new Uint8Array([71, 69, 84]);
 const listener = { secure: false, name: undefined, index: 0 };
 const welcome = {
   routing: "direct",
+  managed: true,
   gatewayDir: "/run/x",
   hangTimeout: 1,
   ticketKeys: bytes,
@@ -116,7 +117,8 @@ function spoilt(message: object): object[] {
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;
-    const wrong = [undefined, {}, true, Symbol("x"), () => {}, [1]];
+    const isFlag = typeof (message as Record<string, unknown>)[name] === "boolean";
+    const wrong = [undefined, {}, isFlag ? 1 : true, Symbol("x"), () => {}, [1]];
     return [rest, ...wrong.map((value) => ({ ...rest, [name]: value }))];
   });
 }

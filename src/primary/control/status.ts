@@ -34,6 +34,8 @@ export interface ClusterStatus {
   generation: number;
   /** Deaths since the start that were answered with a new worker. */
   restarts: number;
+  /** How often a process could not be started since then (no memory, no descriptors). */
+  forkFailures: number;
   sessions: number;
   workers: WorkerStatus[];
 }
@@ -54,14 +56,17 @@ export function idOf(handle: WorkerHandle): string {
   return String(handle.pid);
 }
 
-export function workerStatus(handle: WorkerHandle, sessions: number, jobs: string[]): WorkerStatus {
+export function workerStatus(
+  handle: WorkerHandle,
+  { sessions, jobs, restarts }: Pick<WorkerStatus, "sessions" | "jobs" | "restarts">,
+): WorkerStatus {
   return {
     id: idOf(handle),
     pid: handle.pid,
     state: handle.state,
     generation: handle.generation,
     sessions,
-    restarts: handle.restarts,
+    restarts,
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,

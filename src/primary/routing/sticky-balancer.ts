@@ -8,6 +8,7 @@ import {
   type StickyOptions,
 } from "../../options.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
+import type { Routing } from "../../protocol.js";
 import { canStopReads, stopReads } from "../../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
@@ -140,9 +141,21 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
   if (typeof server?.on !== "function" || typeof server.listen !== "function") {
     throw new OptionError("server", server, "a server of net, http, https or http2");
   }
-  const resolved = resolveStickyOptions(options);
   const coordinator = primaryCoordinator();
-  coordinator.registry.requiresAdoption = true;
+  coordinator.useRouting(balance(coordinator, server, options));
+}
+
+/**
+ * The same, for a manager's server: what it needs is for the workers of that manager alone.
+ *
+ * @returns how its workers have to take their connections
+ */
+export function balance(
+  coordinator: Coordinator,
+  server: Server,
+  options?: StickyOptions,
+): Routing {
+  const resolved = resolveStickyOptions(options);
   probeForeignWorkers(coordinator.registry);
 
   if (resolved.routing === "upstream" || !canStopReads()) {
@@ -152,16 +165,16 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
         { code: "SUPERVISOR_UPSTREAM_ROUTING" },
       );
     }
-    coordinator.routing = "upstream";
     // Loaded when needed only: it is not part of the way a connection normally takes.
     const require = createRequire(import.meta.url);
     const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
     sticky.setupMaster(server as import("node:http").Server, {
       loadBalancingMethod: resolved.loadBalancingMethod,
     });
-    return;
+    return "upstream";
   }
   const balancer = new StickyBalancer(coordinator, resolved);
   if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
   else balancer.attachTo(server);
+  return "direct";
 }

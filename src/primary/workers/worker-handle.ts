@@ -1,8 +1,7 @@
 import type { Worker } from "node:cluster";
 import type { WorkerExit } from "../../errors.js";
-import { Reservations } from "../../policy/balance.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { ToWorker, WorkerVitals } from "../../protocol.js";
+import type { Routing, ToWorker, WorkerVitals } from "../../protocol.js";
 
 /**
  * - `starting`: forked, not ready
@@ -18,28 +17,45 @@ export type WorkerState = WorkerFacts["state"];
 const STDERR_LINES = 20;
 const STDERR_BYTES = 8 * 1024;
 
+/** What whoever forks a worker says of it. */
+export interface WorkerTerms {
+  generation: number;
+  /** A manager starts and ends it, so it leaves the signals to that one. */
+  managed: boolean;
+  /** It has to adopt connections: that it listens, or says "ready", does not make it ready. */
+  requiresAdoption: boolean;
+  /** ms; told to it, so that it can say where it is stuck before it is killed. */
+  hangTimeout: number;
+  /** `undefined`: as the application's own servers have it. */
+  routing: Routing | undefined;
+}
+
+/** Of workers of plain `cluster.fork()`: nobody but a balancer waits for them. */
+const PLAIN: WorkerTerms = {
+  generation: 0,
+  managed: false,
+  requiresAdoption: true,
+  hangTimeout: 10_000,
+  routing: undefined,
+};
+
 /**
  * The primary's view of one worker process: what it was told, and what it said. It is not the
- * worker's own code (src/worker), and it decides nothing.
+ * worker's own code (src/worker), and it decides nothing. Who else has something to remember of a
+ * worker (pool, placement) keeps records of its own.
  */
 export class WorkerHandle {
   readonly worker: Worker;
-  readonly generation: number;
+  readonly terms: Readonly<WorkerTerms>;
   /** ms, monotonic. */
   readonly startedAt = performance.now();
-  readonly reservations = new Reservations();
   state: WorkerState = "starting";
   wasReady = false;
-  /** Deaths in its slot before it was started. */
-  restarts = 0;
-  /** Has to be replaced, whatever its generation. */
-  recycle = false;
-  /** ms, monotonic: a replacement has failed, and is not tried again before. */
-  recycleNotBefore = 0;
-  /** See `WorkerFacts`. */
-  deadline = Number.POSITIVE_INFINITY;
-  /** When it was last heard of (ms, monotonic), and how it was. */
-  lastHeartbeat: number | undefined;
+  /** It has shown that it takes connections over IPC. */
+  adopts = false;
+  /** Why its process could not be started. */
+  startError: Error | undefined;
+  /** How it was when it was last heard of. */
   vitals: WorkerVitals | undefined;
   /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
   isOurs = false;
@@ -51,17 +67,19 @@ export class WorkerHandle {
   inspector: { url: string | null; usr1Handlers: number } = { url: null, usr1Handlers: 0 };
   /** Its inspector is being opened. */
   isOpeningInspector = false;
-  /** When it last got a new session / an application's request: grows with every pick. */
-  lastPicked = { session: 0, request: 0 };
   #stderr = "";
 
-  constructor(worker: Worker, generation = 0) {
+  constructor(worker: Worker, terms: Partial<WorkerTerms> = {}) {
     this.worker = worker;
-    this.generation = generation;
+    this.terms = { ...PLAIN, ...terms };
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
       process.stderr.write(text);
     });
+  }
+
+  get generation(): number {
+    return this.terms.generation;
   }
 
   get pid(): number | undefined {

@@ -27,14 +27,11 @@ export class SharedPorts {
   readonly #registry: WorkerRegistry;
   readonly #options: StickyOptions;
   readonly #ports = new Map<string, Port>();
-  readonly #drainTimeout: number;
   #onAsked: () => void = () => {};
 
-  /** @param drainTimeout ms that a worker has whose application has closed all of its servers */
-  constructor(registry: WorkerRegistry, options: StickyOptions, drainTimeout: number) {
+  constructor(registry: WorkerRegistry, options: StickyOptions) {
     this.#registry = registry;
     this.#options = options;
-    this.#drainTimeout = drainTimeout;
     registry.on("message", this.#onMessage);
     registry.on("exit", this.#onExit);
   }
@@ -106,8 +103,7 @@ export class SharedPorts {
     if (message.type === "supervisor:listen") {
       void this.#listen(handle, message);
     } else if (message.type === "supervisor:unlisten" && handle.state === "ready") {
-      // It gets nothing more, and ends as its application wants it to; later it is told to.
-      handle.deadline = performance.now() + this.#drainTimeout;
+      // It gets nothing more, and ends as its application wants it to; soon it is told to.
       this.#registry.setState(handle, "draining");
     }
   };

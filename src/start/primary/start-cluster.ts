@@ -31,11 +31,10 @@ export class StartedCluster {
     const { options } = this.manager;
     this.#registry = primaryCoordinator().registry;
     this.#registry.readyBy = "listen() on a port";
-    this.#ports = new SharedPorts(
-      this.#registry,
-      { loadBalancingMethod: options.stickyLoadBalancingMethod, routing: options.routing },
-      options.drainTimeout,
-    );
+    this.#ports = new SharedPorts(this.#registry, {
+      loadBalancingMethod: options.stickyLoadBalancingMethod,
+      routing: options.routing,
+    });
     this.#registry.on("message", this.#onMessage);
     this.manager.onStop(() => this.#close());
     this.manager.on("reload:done", () => this.#closeUnused());

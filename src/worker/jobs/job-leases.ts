@@ -30,7 +30,7 @@ export class ClusterLeases implements JobLeases {
     channel.on("supervisor:drain", this.#stopAll);
     channel.on("supervisor:stop", this.#stopAll);
     // Without a primary nobody knows what this worker does.
-    process.once("disconnect", this.#stopAll);
+    channel.once("disconnect", this.#stopAll);
   }
 
   ask(job: Job): void {
@@ -65,21 +65,8 @@ export class ClusterLeases implements JobLeases {
 export class LocalLeases implements JobLeases {
   readonly #jobs = new Map<Job, { begun: number; failures: number; timer?: NodeJS.Timeout }>();
 
-  constructor() {
-    // This process turns into a primary: the workers have the jobs from now on.
-    cluster.on("fork", () => {
-      for (const job of [...this.#jobs.keys()]) {
-        process.emitWarning(
-          `runOnce("${job.name}") was called in the primary, before it forked workers. The job ` +
-            "ends here; call runOnce() in the workers only.",
-          { code: "SUPERVISOR_JOB_IN_PRIMARY" },
-        );
-        void job.stop();
-      }
-    });
-  }
-
   ask(job: Job): void {
+    if (this.#jobs.size === 0) cluster.on("fork", this.#giveUp);
     this.#jobs.set(job, { begun: 0, failures: 0 });
     this.#beginIn(job, 0);
   }
@@ -90,6 +77,7 @@ export class LocalLeases implements JobLeases {
     if (outcome === "withdrawn") {
       clearTimeout(record.timer);
       this.#jobs.delete(job);
+      if (this.#jobs.size === 0) cluster.off("fork", this.#giveUp);
       return;
     }
     const lived = performance.now() - record.begun;
@@ -106,6 +94,18 @@ export class LocalLeases implements JobLeases {
       job.begin();
     }, delay);
   }
+
+  /** This process turns into a primary: the workers have the jobs from now on. */
+  readonly #giveUp = (): void => {
+    for (const job of [...this.#jobs.keys()]) {
+      process.emitWarning(
+        `runOnce("${job.name}") was called in the primary, before it forked workers. The job ` +
+          "ends here; call runOnce() in the workers only.",
+        { code: "SUPERVISOR_JOB_IN_PRIMARY" },
+      );
+      void job.stop();
+    }
+  };
 }
 
 function warnUnanswered({ name }: Job): void {

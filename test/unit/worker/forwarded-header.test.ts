@@ -28,6 +28,12 @@ function fakeEngine(clients: Record<string, { close(): void }>): EngineServer {
 
 /** What starts to listen during the test is closed with it: a gateway lives as long as its process. */
 function closeAfter(t: Test): void {
+  const atExit = process.listeners("exit");
+  t.teardown(() => {
+    for (const listener of process.listeners("exit")) {
+      if (!atExit.includes(listener)) process.off("exit", listener);
+    }
+  });
   const { listen } = NetServer.prototype;
   const value = function (this: Server, ...args: unknown[]) {
     t.teardown(() => {
