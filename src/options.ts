@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "./errors.js";
+import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
 import {
   environment,
   expectObject,
@@ -72,8 +73,10 @@ export interface ClusterManagerOptions {
   statusHost?: string;
   /** Who asks `statusPort` has to give it, but for health checks. Default: none. */
   statusToken?: string;
-  /** Default: `console`. */
+  /** Default: `console`. pino, bunyan and winston get what a line says as fields, too. */
   logger?: Logger;
+  /** The least that is logged: `"info"` (default), `"warn"`, `"error"`, `"silent"`. */
+  logLevel?: LogLevel;
 }
 
 export type ResolvedManagerOptions = Readonly<
@@ -123,6 +126,7 @@ export type ResolvedStickyOptions = Readonly<
 
 export function resolveManagerOptions(options: ClusterManagerOptions = {}): ResolvedManagerOptions {
   expectObject("options", options);
+  const logLevel = oneOf("logLevel", options.logLevel, LOG_LEVELS);
   return Object.freeze({
     exec: text("exec", options.exec),
     count: workerCount("count", options.count, availableParallelism()),
@@ -156,7 +160,8 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
     name: text("name", options.name),
     control: flag("control", options.control, true),
     ...statusOptions(options),
-    logger: logger("logger", options.logger),
+    logLevel,
+    logger: atLevel(logger("logger", options.logger), logLevel),
   });
 }
 

@@ -34,6 +34,7 @@ const BASE = [
   "control-path.ts",
   "errors.ts",
   "is-alive.ts",
+  "log-lines.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",

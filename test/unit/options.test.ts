@@ -121,6 +121,12 @@ const MANAGER: Record<string, Rule> = {
     bad: ["0.0.0.0", "::", "10.0.0.1", "127.evil.example", "localhost.evil.example"],
     expected: "a loopback address, unless there is a statusToken",
   },
+  logLevel: {
+    fallback: "info",
+    good: ["info", "warn", "error", "silent"],
+    bad: ["", "debug", "INFO", 0, null, true, {}],
+    expected: 'one of "info", "warn", "error", "silent"',
+  },
   statusToken: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   logger: {
     fallback: console,

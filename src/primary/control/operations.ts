@@ -1,6 +1,7 @@
 import { defaultName } from "../../control-path.js";
 import type { ResolvedManagerOptions } from "../../options.js";
 import type { Observed } from "../observe/journal.js";
+import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
 import { Observer } from "../observe/observer.js";
 import type { ReloadReport } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
@@ -16,7 +17,7 @@ interface Operated extends Observed {
 }
 
 /** A pool, likewise. */
-interface OperatedPool {
+interface OperatedPool extends LivingPool {
   /** In the order of `status()`. */
   handles(): readonly WorkerHandle[];
   /** A debugger that may have stopped it is gone. */
@@ -46,6 +47,7 @@ export class Operations {
       reload: () => manager.reload(),
       scaleBy: async (step) => manager.scale(manager.status().count + step),
     });
+    logLifecycle(pool, manager, options.logger);
     // At once: a monitor asks during the start, too.
     const { statusPort } = options;
     this.#observing =

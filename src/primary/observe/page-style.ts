@@ -27,7 +27,7 @@ dl > div { flex: 1 1 8rem; }
 dt { color: var(--dim); font-size: .85rem; }
 dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
 .plots { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
-figure { margin: 0; min-width: 0; }
+figure { margin: 0; min-width: 0; overflow: hidden; }
 figcaption { color: var(--dim); font-size: .85rem; margin-bottom: .25rem; }
 .u-legend { color: var(--text); font-size: .8rem; text-align: left; }
 .scroll { overflow-x: auto; }
