@@ -1,6 +1,5 @@
-import { readdirSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { controlDir } from "../control-path.js";
+import { socketNames } from "./list.js";
 
 /** Something that the user has to know, and no more than its message. */
 export class CliError extends Error {}
@@ -49,20 +48,10 @@ function explain(error: NodeJS.ErrnoException, path: string): Error {
   if (error.code !== "ENOENT" && error.code !== "ECONNREFUSED") {
     return new CliError(`Cannot talk to the cluster at ${path}: ${error.message}`);
   }
-  const names = knownNames();
+  const names = socketNames();
   const others =
     names.length > 0
       ? ` There are sockets of: ${names.join(", ")}. Choose one with --name.`
       : " Start it, or name it with --name or --socket.";
   return new CliError(`No cluster is running at ${path}.${others}`);
-}
-
-function knownNames(): string[] {
-  try {
-    return readdirSync(controlDir())
-      .filter((file) => file.endsWith(".sock"))
-      .map((file) => file.slice(0, -".sock".length));
-  } catch {
-    return []; // no folder: no cluster of this user has ever run
-  }
 }

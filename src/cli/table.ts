@@ -9,10 +9,11 @@ const COLUMNS: readonly {
   { title: "pid", width: 8, text: ({ pid }) => String(pid ?? "-") },
   { title: "state", width: 9, text: ({ state }) => state },
   { title: "gen", width: 4, text: ({ generation }) => String(generation) },
-  { title: "sessions", width: 9, text: ({ sessions }) => String(sessions) },
+  { title: "sessions", width: 8, text: ({ sessions }) => String(sessions) },
   { title: "loop", width: 6, text: ({ vitals }) => percent(vitals?.eventLoopUtilization) },
+  { title: "cpu", width: 7, text: ({ vitals }) => cpuTime(vitals?.cpuTime) },
   { title: "rss", width: 9, text: ({ vitals }) => megabytes(vitals?.rss) },
-  { title: "uptime", width: 9, text: ({ uptime }) => duration(uptime) },
+  { title: "uptime", width: 8, text: ({ uptime }) => duration(uptime) },
   { title: "restarts", width: 9, text: ({ restarts }) => String(restarts) },
 ];
 
@@ -24,6 +25,7 @@ export function statusTable(name: string, status: ClusterStatus): string {
     `${status.sessions} sessions`;
   const rows = [
     COLUMNS.map(({ title }) => title),
+    ...primaryRow(status),
     ...status.workers.map((worker, n) => COLUMNS.map(({ text }) => text(worker, n))),
   ];
   const lines = rows.map((cells) =>
@@ -36,6 +38,18 @@ export function statusTable(name: string, status: ClusterStatus): string {
     .filter(({ jobs }) => jobs?.length > 0) // a primary of an earlier version tells of none
     .map(({ pid, jobs }) => `${pid} runs: ${jobs.join(", ")}`);
   return [head, ...lines, ...working, ...inspected, ""].join("\n");
+}
+
+function primaryRow({ pid, primary }: ClusterStatus): string[][] {
+  if (primary === undefined) return []; // of an earlier version
+  const { cpuTime: cpu, rss } = primary;
+  return [["", String(pid), "primary", "", "", "", cpuTime(cpu), megabytes(rss), "", ""]];
+}
+
+/** CPU time: 0.4 s, 42 s, 3 m 5 s… */
+function cpuTime(seconds: number | undefined): string {
+  if (seconds === undefined) return "-";
+  return seconds < 10 ? `${seconds.toFixed(1)}s` : duration(seconds * 1_000);
 }
 
 /** Two units at the most: 42 s, 3 m 5 s, 2 h 10 m, 12 d 4 h. */

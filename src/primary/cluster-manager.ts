@@ -19,6 +19,7 @@ import {
   hangReport,
   idOf,
   type ManagerPhase,
+  primaryStatus,
   workerStatus,
 } from "./control/status.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
@@ -198,6 +199,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       forkFailures: this.#pool?.forkFailures ?? 0,
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
+      primary: primaryStatus(),
     };
   }
 

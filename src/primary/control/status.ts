@@ -38,6 +38,8 @@ export interface ClusterStatus {
   forkFailures: number;
   sessions: number;
   workers: WorkerStatus[];
+  /** The primary's own resident memory (bytes), and CPU time since its start (seconds). */
+  primary: { rss: number; cpuTime: number };
 }
 
 /** What is known of a worker that hangs. */
@@ -49,6 +51,11 @@ export interface HangReport {
   stderr: string;
   /** All of it in one sentence. */
   message: string;
+}
+
+export function primaryStatus(): ClusterStatus["primary"] {
+  const { user, system } = process.cpuUsage();
+  return { rss: process.memoryUsage.rss(), cpuTime: (user + system) / 1e6 };
 }
 
 /** A worker's id, as Midway's bootstrap has it. */

@@ -1,4 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { primaryStatus } from "../control/status.js";
 
 /** How the primary is. */
 export interface PrimaryVitals {
@@ -33,8 +34,7 @@ export class OwnVitals {
   }
 
   get(): PrimaryVitals {
-    const { user, system } = process.cpuUsage();
-    return { ...this.#loop, rss: process.memoryUsage.rss(), cpuTime: (user + system) / 1e6 };
+    return { ...this.#loop, ...primaryStatus() };
   }
 
   stop(): void {
