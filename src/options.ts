@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "./errors.js";
+import { MAX_QUEUE } from "./limits.js";
 import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
 import {
   environment,
@@ -63,6 +64,11 @@ export interface ClusterManagerOptions {
   hangTimeout?: number;
   /** Bytes of resident memory above which a worker is replaced gracefully. Default: no limit. */
   maxMemory?: number;
+  /**
+   * Bytes that may wait in the primary for one worker. One that does not read them is killed and
+   * replaced, also under a debugger. Default: 67,108,864 (64 MiB).
+   */
+  maxQueue?: number;
   /** What the CLI calls this cluster. Default: `name` of the nearest package.json. */
   name?: string;
   /** Open a control socket, for the CLI and health checks. Default: `true`. */
@@ -83,12 +89,13 @@ export type ResolvedManagerOptions = Readonly<
   Required<
     Omit<
       ClusterManagerOptions,
-      | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "name")
+      | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name")
       | ("statusPort" | "statusToken")
     >
   > & {
     statusPort: number | undefined;
     statusToken: string | undefined;
+    maxQueue: number | undefined;
     name: string | undefined;
     exec: string | undefined;
     maxMemory: number | undefined;
@@ -115,10 +122,17 @@ export interface StickyOptions {
   requestLineTimeout?: number;
   /** Connections that may be without a request line at once. Default: 10,000. */
   maxUnrouted?: number;
+  /**
+   * Bytes that may wait in the primary for one worker; one that does not read them is killed. It
+   * counts for all servers of the process: the last one given. Default: that of the
+   * `ClusterManager`, or 67,108,864 (64 MiB).
+   */
+  maxQueue?: number;
 }
 
 export type ResolvedStickyOptions = Readonly<
-  Required<Omit<StickyOptions, "tls" | "name">> & {
+  Required<Omit<StickyOptions, "tls" | "name" | "maxQueue">> & {
+    maxQueue: number | undefined;
     tls: boolean | undefined;
     name: string | undefined;
   }
@@ -157,6 +171,7 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
       options.maxMemory === undefined
         ? undefined
         : integer("maxMemory", options.maxMemory, 0, 1, Number.MAX_SAFE_INTEGER),
+    maxQueue: queueBytes("maxQueue", options.maxQueue),
     name: text("name", options.name),
     control: flag("control", options.control, true),
     ...statusOptions(options),
@@ -178,6 +193,7 @@ export function resolveStickyOptions(options: StickyOptions = {}): ResolvedStick
     name: text("name", options.name),
     requestLineTimeout: milliseconds("requestLineTimeout", options.requestLineTimeout, 10_000),
     maxUnrouted: integer("maxUnrouted", options.maxUnrouted, 10_000, 1, 1_000_000),
+    maxQueue: queueBytes("maxQueue", options.maxQueue),
   });
 }
 
@@ -238,6 +254,12 @@ function statusOptions({ statusPort, statusHost, statusToken }: ClusterManagerOp
   const port =
     statusPort === undefined ? undefined : integer("statusPort", statusPort, 0, 0, 65_535);
   return { statusPort: port, statusHost: host, statusToken: token };
+}
+
+/** Less than Node itself lets wait before it says that a channel is behind would be no bound. */
+function queueBytes(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  return integer(name, value, MAX_QUEUE, 256 * 1024, Number.MAX_SAFE_INTEGER);
 }
 
 /** How many workers: an option, and the argument of `scale()`. */

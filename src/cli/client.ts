@@ -1,8 +1,21 @@
 import { type IncomingMessage, request } from "node:http";
+import { type FoundSocket, findControlSocket, givenControlSocket } from "../control-path.js";
 import { socketNames } from "./list.js";
 
 /** Something that the user has to know, and no more than its message. */
 export class CliError extends Error {}
+
+/**
+ * Path of the control socket that is meant.
+ *
+ * @throws CliError when what is there may be somebody else's
+ */
+export function controlSocket(name: string, given: string | undefined): string {
+  const found: FoundSocket =
+    given === undefined ? findControlSocket(name) : givenControlSocket(given);
+  if (found.refused.length > 0) throw new CliError(found.refused.join("\n"));
+  return found.path;
+}
 
 /** A request to a control socket. */
 export function call(

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { request } from "node:http";
-import { join } from "node:path";
-import { controlDir } from "../control-path.js";
+import { controlDirs, findControlSocket } from "../control-path.js";
+import { checkFolder } from "../own-files.js";
 import type { ClusterStatus } from "../primary/control/status.js";
 
 /** How long a cluster may take to answer (ms). */
@@ -19,23 +19,26 @@ export interface Listed {
 export async function runningClusters(): Promise<Listed[]> {
   const found = await Promise.all(
     socketNames().map(async (name) => {
-      const path = join(controlDir(), `${name}.sock`);
-      const status = await statusOf(path);
+      const { path, refused } = findControlSocket(name);
+      const status = refused.length > 0 ? undefined : await statusOf(path);
       return status === undefined ? [] : [{ name, path, status }];
     }),
   );
   return found.flat().sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** Names of all control sockets, of clusters that are gone too. */
+/** Names of all control sockets of this user, of clusters that are gone too. */
 export function socketNames(): string[] {
-  try {
-    return readdirSync(controlDir())
-      .filter((file) => file.endsWith(".sock"))
-      .map((file) => file.slice(0, -".sock".length));
-  } catch {
-    return []; // no folder: no cluster of this user has ever run
-  }
+  return controlDirs().flatMap((dir) => {
+    try {
+      checkFolder(dir);
+      return readdirSync(dir)
+        .filter((file) => file.endsWith(".sock"))
+        .map((file) => file.slice(0, -".sock".length));
+    } catch {
+      return []; // no folder, or not this user's: no cluster of this user has run there
+    }
+  });
 }
 
 export function listTable(clusters: readonly Listed[]): string {

@@ -6,15 +6,16 @@ const COLUMNS: readonly {
   text(worker: WorkerStatus, n: number): string;
 }[] = [
   { title: "#", width: 3, text: (_, n) => String(n + 1) },
-  { title: "pid", width: 8, text: ({ pid }) => String(pid ?? "-") },
-  { title: "state", width: 9, text: ({ state }) => state },
+  { title: "pid", width: 7, text: ({ pid }) => String(pid ?? "-") },
+  { title: "state", width: 8, text: ({ state }) => state },
   { title: "gen", width: 4, text: ({ generation }) => String(generation) },
   { title: "sessions", width: 8, text: ({ sessions }) => String(sessions) },
   { title: "loop", width: 6, text: ({ vitals }) => percent(vitals?.eventLoopUtilization) },
   { title: "cpu", width: 7, text: ({ vitals }) => cpuTime(vitals?.cpuTime) },
-  { title: "rss", width: 9, text: ({ vitals }) => megabytes(vitals?.rss) },
-  { title: "uptime", width: 8, text: ({ uptime }) => duration(uptime) },
-  { title: "restarts", width: 9, text: ({ restarts }) => String(restarts) },
+  { title: "rss", width: 7, text: ({ vitals }) => megabytes(vitals?.rss) },
+  { title: "queue", width: 5, text: ({ queue }) => megabytes(queue) },
+  { title: "uptime", width: 7, text: ({ uptime }) => duration(uptime) },
+  { title: "restarts", width: 8, text: ({ restarts }) => String(restarts) },
 ];
 
 /** `manager.status()` for people: a table of at most 80 columns. */
@@ -43,7 +44,7 @@ export function statusTable(name: string, status: ClusterStatus): string {
 function primaryRow({ pid, primary }: ClusterStatus): string[][] {
   if (primary === undefined) return []; // of an earlier version
   const { cpuTime: cpu, rss } = primary;
-  return [["", String(pid), "primary", "", "", "", cpuTime(cpu), megabytes(rss), "", ""]];
+  return [["", String(pid), "primary", "", "", "", cpuTime(cpu), megabytes(rss), "", "", ""]];
 }
 
 /** CPU time: 0.4 s, 42 s, 3 m 5 s… */

@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
 import { type RestartLimitError, SupervisorError, type WorkerExit } from "../errors.js";
+import { MAX_QUEUE } from "../limits.js";
 import { milliseconds } from "../option-checks.js";
 import {
   type ClusterManagerOptions,
@@ -237,9 +238,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   #createPool(coordinator: Coordinator): WorkerPool {
-    const { logger, port, sticky, hangTimeout } = this.options;
+    const { logger, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
     const routing = port === undefined ? undefined : this.#createServer(coordinator);
-    const terms = { managed: true, requiresAdoption: sticky, hangTimeout, routing };
+    const terms = { managed: true, requiresAdoption: sticky, hangTimeout, maxQueue, routing };
     const pool = new WorkerPool(coordinator.registry, this.options, terms);
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));
@@ -264,8 +265,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     const { logger } = this.options;
     logger.error(`[socket-supervisor] ${error.message}`);
     this.emit("cluster:give-up", error);
-    const end = (): void => process.exit(1);
-    this.stop().then(end, end);
+    this.stop()
+      .catch((failure) => logger.error("[socket-supervisor] stop() failed:", failure))
+      .finally(() => process.exit(1));
   }
 
   async #stop(timeout: number): Promise<void> {

@@ -77,10 +77,17 @@ export class WorkerLifecycle {
     if (this.#phase === "stopping" || this.#phase === "ending") return;
     this.#phase = "stopping";
     this.#connections.closeGently();
+    this.#connections.closeIdle();
     for (const engine of this.#engines) engine.close();
     this.#endIfDone();
     // After the grace, all that is left are requests that take long.
-    setTimeout(() => this.#connections.destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));
+    setTimeout(
+      () => {
+        this.#connections.destroyUpgraded();
+        this.#connections.closeIdle();
+      },
+      Math.min(CLOSE_GRACE, timeout / 4),
+    );
     setTimeout(() => this.#end(), timeout / 2);
   }
 

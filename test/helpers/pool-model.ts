@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
+import { MAX_QUEUE } from "../../src/limits.js";
 import { resolveManagerOptions } from "../../src/options.js";
 import type { PoolRegistry, PoolSystem } from "../../src/primary/supervision/pool-system.js";
 import { Reloads } from "../../src/primary/supervision/reloads.js";
@@ -86,6 +87,7 @@ export class PoolModel {
         requiresAdoption: true,
         hangTimeout: resolved.hangTimeout,
         routing: undefined,
+        maxQueue: MAX_QUEUE,
       },
       system,
     );

@@ -17,7 +17,10 @@ t.test("status: a table of 80 columns, or JSON", async (t) => {
   t.equal(code, 0);
   const [head = "", titles = "", primary = "", ...rows] = stdout.trimEnd().split("\n");
   t.match(head, `${name}: running, pid ${cluster.child.pid}, 3 of 3 workers ready, 1 sessions`);
-  t.match(titles, /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+cpu\s+rss\s+uptime\s+restarts/);
+  t.match(
+    titles,
+    /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+cpu\s+rss\s+queue\s+uptime\s+restarts/,
+  );
   t.match(primary, new RegExp(`${cluster.child.pid}\\s+primary\\s+[\\d.]+s\\s+\\d+ MB`));
   t.equal(rows.length, 3);
   for (const line of [titles, primary, ...rows]) t.ok(line.length <= 80, line);

@@ -20,6 +20,10 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
+  /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
+  queue: number;
+  /** Connections that wait in the primary for it. */
+  waiting: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }
@@ -46,6 +50,8 @@ export interface ClusterStatus {
 export interface HangReport {
   /** ms since its last heartbeat. */
   silentFor: number;
+  /** Bytes that wait for it. */
+  queue: number;
   sessions: number;
   /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
   stderr: string;
@@ -53,9 +59,16 @@ export interface HangReport {
   message: string;
 }
 
+let lastRss = 0;
+
 export function primaryStatus(): ClusterStatus["primary"] {
   const { user, system } = process.cpuUsage();
-  return { rss: process.memoryUsage.rss(), cpuTime: (user + system) / 1e6 };
+  try {
+    lastRss = process.memoryUsage.rss();
+  } catch {
+    // Node reads /proc, for which a descriptor may be missing: the last figure stands.
+  }
+  return { rss: lastRss, cpuTime: (user + system) / 1e6 };
 }
 
 /** A worker's id, as Midway's bootstrap has it. */
@@ -77,14 +90,18 @@ export function workerStatus(
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,
+    queue: handle.queue,
+    waiting: handle.handoffs.count,
     jobs,
   };
 }
 
 export function hangReport(handle: WorkerHandle, silentFor: number, sessions: number): HangReport {
   const { stderr } = handle.describeExit(null, null);
-  const message =
-    `worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
-    `with ${sessions} sessions`;
-  return { silentFor, sessions, stderr, message };
+  const { queue } = handle;
+  const why = handle.isFull
+    ? `does not read the ${Math.round(queue / 1024 / 1024)} MB that wait for it (maxQueue)`
+    : `has been silent for ${Math.round(silentFor)} ms`;
+  const message = `worker ${handle.pid} ${why}, with ${sessions} sessions`;
+  return { silentFor, queue, sessions, stderr, message };
 }

@@ -36,6 +36,11 @@ export class Liveness {
     return wasHung || worker.recycle;
   }
 
+  /** For how long nothing was heard of it (ms). */
+  silence(worker: PoolWorker, now: number): number {
+    return now - (worker.lastHeartbeat ?? worker.startedAt);
+  }
+
   /** It closed its channel, so it has to end: nobody can tell it anything any more. */
   gone(worker: PoolWorker, now: number): void {
     if (!worker.isKilled) worker.deadline = Math.min(worker.deadline, now + GONE_GRACE);

@@ -67,6 +67,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     registry.on("gone", this.#onGone);
     registry.on("exit", this.#onExit);
     registry.on("message", this.#onMessage);
+    registry.on("overflow", this.#onOverflow);
   }
 
   get generation(): number {
@@ -226,7 +227,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
 
   #onOverdue(worker: PoolWorker): void {
     const { handle } = worker;
-    const silentFor = this.#system.now() - (worker.lastHeartbeat ?? worker.startedAt);
+    const silentFor = this.#liveness.silence(worker, this.#system.now());
     const hangs = worker.state === "hung" && !worker.isInspected;
     if (hangs) this.emit("hang", handle, { silentFor });
     const isLost = this.#steps.overdue(worker);
@@ -276,6 +277,14 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     if (this.#liveness.heard(worker, message.rss, this.#system.now())) this.#loop.run();
   };
 
+  readonly #onOverflow = (handle: WorkerHandle): void => {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    this.emit("hang", handle, { silentFor: this.#liveness.silence(worker, this.#system.now()) });
+    this.#steps.kill(worker);
+    this.#loop.run();
+  };
+
   readonly #onExit = (handle: WorkerHandle, exit: WorkerExit): void => {
     const worker = this.#state.find(handle);
     if (worker === undefined) return;
@@ -295,6 +304,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     this.#registry.off("gone", this.#onGone);
     this.#registry.off("exit", this.#onExit);
     this.#registry.off("message", this.#onMessage);
+    this.#registry.off("overflow", this.#onOverflow);
     this.#resolveEnded();
   }
 }

@@ -15,6 +15,12 @@ export function stallTimeout(options: ResolvedManagerOptions): number {
   return starts + drainTimeout + stopTimeout + KILL_GRACE;
 }
 
+/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
+export const RECYCLE_PAUSE = 60_000;
+
+/** How long a process may go on without its IPC channel (ms). */
+export const GONE_GRACE = 1_000;
+
 /**
  * The steps by which one worker is brought to its end, each with the time that it may take:
  * draining, stopping, killed; or hung, killed.
@@ -83,7 +89,7 @@ export class WorkerSteps {
     } else if (state === "draining") {
       this.#stop(worker);
     } else {
-      this.#kill(worker);
+      this.kill(worker);
     }
     return false;
   }
@@ -107,7 +113,7 @@ export class WorkerSteps {
   }
 
   /** The exit comes by itself. A heartbeat that is still under way must not revive it. */
-  #kill(worker: PoolWorker): void {
+  kill(worker: PoolWorker): void {
     worker.isKilled = true;
     this.#setState(worker, "stopping", this.#system.now() + KILL_GRACE);
     worker.handle.signal("SIGKILL");

@@ -1,7 +1,10 @@
 import type { Worker } from "node:cluster";
 import type { WorkerExit } from "../../errors.js";
+import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { Routing, ToWorker, WorkerVitals } from "../../protocol.js";
+import { SendQueue } from "../../send-queue.js";
+import { stderrRelay } from "../../std-streams.js";
 
 /**
  * - `starting`: forked, not ready
@@ -28,6 +31,8 @@ export interface WorkerTerms {
   hangTimeout: number;
   /** `undefined`: as the application's own servers have it. */
   routing: Routing | undefined;
+  /** Bytes that may wait for it in this process (B2). */
+  maxQueue: number;
 }
 
 /** Of workers of plain `cluster.fork()`: nobody but a balancer waits for them. */
@@ -37,6 +42,7 @@ const PLAIN: WorkerTerms = {
   requiresAdoption: true,
   hangTimeout: 10_000,
   routing: undefined,
+  maxQueue: MAX_QUEUE,
 };
 
 /**
@@ -67,14 +73,26 @@ export class WorkerHandle {
   inspector: { url: string | null; usr1Handlers: number } = { url: null, usr1Handlers: 0 };
   /** Its inspector is being opened. */
   isOpeningInspector = false;
+  /** Connections that wait for it in this process, with what was read of them. */
+  readonly handoffs = { count: 0, bytes: 0 };
+  #isFull = false;
+  readonly #messages: SendQueue;
+  readonly #onSent: (handle: WorkerHandle) => void;
   #stderr = "";
 
-  constructor(worker: Worker, terms: Partial<WorkerTerms> = {}) {
+  /** @param onSent is called when a message was sent that may have to wait */
+  constructor(
+    worker: Worker,
+    terms: Partial<WorkerTerms> = {},
+    onSent: (handle: WorkerHandle) => void = () => {},
+  ) {
     this.worker = worker;
     this.terms = { ...PLAIN, ...terms };
+    this.#onSent = onSent;
+    this.#messages = new SendQueue((message, written) => worker.send(message, written));
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
-      process.stderr.write(text);
+      stderrRelay().write(text);
     });
   }
 
@@ -91,9 +109,34 @@ export class WorkerHandle {
     return this.isOpeningInspector || this.inspector.url !== null;
   }
 
-  /** Never throws: a worker that cannot be reached is ending, and its exit is told apart. */
-  send(message: ToWorker | object): void {
-    if (this.worker.isConnected()) this.worker.send(message, () => {});
+  /** Bytes that wait for it in this process: messages, and what was read of connections. */
+  get queue(): number {
+    return this.#messages.bytes + this.handoffs.bytes;
+  }
+
+  /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */
+  get backlog(): number {
+    return this.#messages.backlog;
+  }
+
+  /**
+   * Never throws: a worker that cannot be reached is ending, and its exit is told apart.
+   *
+   * @param size of the message (bytes), if it goes to several workers
+   */
+  send(message: ToWorker | object, size?: () => number): void {
+    if (!this.worker.isConnected() || this.#isFull) return;
+    this.#messages.send(message, size);
+    this.#onSent(this);
+  }
+
+  /** More waits for it than may: nothing more is sent to it. */
+  close(): void {
+    this.#isFull = true;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Ends the process. Unlike `worker.kill()`, which waits for a disconnect first. */

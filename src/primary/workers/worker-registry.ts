@@ -2,6 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError, type WorkerExit } from "../../errors.js";
+import { MAX_QUEUE } from "../../limits.js";
 import { isToPrimary, type ToPrimary } from "../../protocol.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
 
@@ -16,6 +17,8 @@ interface RegistryEvents {
   gone: [WorkerHandle];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
+  /** More bytes than `maxQueue` wait for it: it is being killed. */
+  overflow: [WorkerHandle];
   /** A message of our protocol, and the socket that came with it. */
   message: [WorkerHandle, ToPrimary, Socket | undefined];
 }
@@ -36,6 +39,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   #wantedGeneration = 0;
   /** By what workers become ready, for messages; by default it follows from their terms. */
   readyBy: string | undefined;
+  /** Bytes that may wait for a worker of plain `cluster.fork()`; managers say it for theirs. */
+  plainMaxQueue = MAX_QUEUE;
 
   constructor() {
     super();
@@ -91,7 +96,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   register(worker: Worker, terms?: Partial<WorkerTerms>): WorkerHandle {
     const known = this.#handles.get(worker.id);
     if (known !== undefined) return known;
-    const handle = new WorkerHandle(worker, terms);
+    const plain = { maxQueue: this.plainMaxQueue };
+    const handle = new WorkerHandle(worker, terms ?? plain, this.#onSent);
     // An error without a listener would end the primary (S5). One without a pid is a process that
     // could not be started (EAGAIN, EMFILE; with ENOMEM `fork()` throws): no exit will follow.
     worker.on("error", (error: Error) => {
@@ -137,7 +143,10 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     const handle = this.#handles.get(worker.id);
     if (handle === undefined) return;
     if (message === "ready") this.#onSelfDeclared(handle);
-    if (!isToPrimary(message)) return;
+    if (!isToPrimary(message)) {
+      if (isOurs(message)) socket?.destroy(); // broken, and nobody else will take it
+      return;
+    }
     if (message.type === "supervisor:hello") handle.isOurs = true;
     if (message.type === "supervisor:ready") {
       handle.gateway = message.gateway;
@@ -165,6 +174,22 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.setState(handle, "ready");
   };
 
+  /**
+   * A worker that does not read what it is sent is killed, with or without a debugger: it could
+   * stay only if something were left out, and it would not know.
+   */
+  readonly #onSent = (handle: WorkerHandle): void => {
+    if (handle.backlog <= handle.terms.maxQueue) return;
+    handle.close();
+    this.setState(handle, "stopping");
+    handle.signal("SIGKILL");
+    if (this.emit("overflow", handle)) return;
+    process.emitWarning(
+      `Worker ${handle.pid} is killed: ${handle.queue} bytes wait for it, and it does not read them`,
+      { code: "SUPERVISOR_WORKER_BEHIND" },
+    );
+  };
+
   readonly #onGone = (handle: WorkerHandle): void => this.setState(handle, "dead");
 
   #onExit(worker: Worker, code: number | null, signal: string | null): void {
@@ -176,6 +201,11 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (cluster.workers) delete cluster.workers[worker.id];
     this.emit("exit", handle, handle.describeExit(code, signal));
   }
+}
+
+function isOurs(message: unknown): boolean {
+  const { type } = (message ?? {}) as { type?: unknown };
+  return typeof type === "string" && type.startsWith("supervisor:");
 }
 
 let registry: WorkerRegistry | undefined;

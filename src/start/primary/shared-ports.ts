@@ -100,7 +100,7 @@ export class SharedPorts {
   }
 
   readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
-    if (message.type === "supervisor:listen") {
+    if (message.type === "supervisor:open-port") {
       void this.#listen(handle, message);
     } else if (message.type === "supervisor:unlisten" && handle.state === "ready") {
       // It gets nothing more, and ends as its application wants it to; soon it is told to.
@@ -121,14 +121,14 @@ export class SharedPorts {
       const { address, family, port: number } = (await port.opened).address() as AddressInfo;
       port.users.add(handle);
       handle.send({
-        type: "supervisor:listening",
+        type: "supervisor:port",
         ...{ id, name, address: { address, family, port: number } },
       });
       this.#onAsked();
     } catch (error) {
       // The next one may find the port free.
       if (this.#ports.get(name) === port) this.#ports.delete(name);
-      handle.send({ type: "supervisor:listening", id, name, failure: failureOf(error as Error) });
+      handle.send({ type: "supervisor:port", id, name, failure: failureOf(error as Error) });
     }
   }
 

@@ -39,7 +39,7 @@ export class SharedServers {
   constructor(channel: Pick<PrimaryChannel, "send" | "on">, sharing: Sharing) {
     this.#channel = channel;
     this.#sharing = sharing;
-    channel.on("supervisor:listening", (answer) => this.#onAnswer(answer));
+    channel.on("supervisor:port", (answer) => this.#onAnswer(answer));
   }
 
   get(server: NetServer): SharedServer | undefined {
@@ -103,7 +103,7 @@ export class SharedServers {
     this.#asked.set(id, shared);
     const { port, host, backlog, ipv6Only } = call;
     this.#channel.send({
-      type: "supervisor:listen",
+      type: "supervisor:open-port",
       id,
       port,
       order: port === 0 ? this.#anyPorts++ : 0,

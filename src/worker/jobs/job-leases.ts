@@ -57,7 +57,7 @@ export class ClusterLeases implements JobLeases {
   }
 
   readonly #stopAll = (): void => {
-    for (const job of [...this.#jobs.values()]) void job.stop();
+    for (const job of [...this.#jobs.values()]) job.stop().catch(warn);
   };
 }
 
@@ -103,7 +103,7 @@ export class LocalLeases implements JobLeases {
           "ends here; call runOnce() in the workers only.",
         { code: "SUPERVISOR_JOB_IN_PRIMARY" },
       );
-      void job.stop();
+      job.stop().catch(warn);
     }
   };
 }
@@ -114,4 +114,9 @@ function warnUnanswered({ name }: Job): void {
       "not run. Start the workers with ClusterManager or setupStickyMaster() of this version.",
     { code: "SUPERVISOR_NO_LEASES" },
   );
+}
+
+/** A job tells of its own errors itself. */
+function warn(error: Error): void {
+  process.emitWarning(error);
 }

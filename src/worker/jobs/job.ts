@@ -81,12 +81,15 @@ export class Job implements RunOnceJob {
       finish = resolve;
     });
     this.#lead = { controller, ended };
-    void this.#run(controller).then((outcome) => {
+    const over = (outcome: LeaseOutcome): void => {
       this.#lead = undefined;
       this.#over(this.#stopped ? "withdrawn" : outcome);
       closeWork();
       finish();
-    });
+    };
+    this.#run(controller)
+      .then(over)
+      .catch((error: Error) => process.emitWarning(error));
   }
 
   async release(): Promise<void> {

@@ -1,5 +1,10 @@
+import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import t, { type Test } from "tap";
+import { MAX_LEASE_REQUESTS } from "../../../../src/limits.js";
+import { Leases } from "../../../../src/primary/jobs/leases.js";
+import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
+import type { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
 import { LeaseModel, type ModelWorker } from "../../../helpers/lease-model.js";
 import { Random } from "../../../helpers/random.js";
 
@@ -274,4 +279,26 @@ for (let seed = 1; seed <= 40; seed++) {
 
 t.test("the random histories were not idle", async (t) => {
   t.ok(leads > 100, `${leads} leads`);
+});
+
+t.test("B2 a worker's requests are bounded in number, and count while they are open", async (t) => {
+  const registry = new EventEmitter();
+  const leases = new Leases(registry as unknown as WorkerRegistry);
+  const noted: number[] = [];
+  const handle = {
+    state: "ready",
+    generation: 0,
+    startedAt: 0,
+    send: ({ type, id }: { type: string; id: number }) => {
+      if (type === "supervisor:lease-noted") noted.push(id);
+    },
+  } as unknown as WorkerHandle;
+  const says = (message: object) => registry.emit("message", handle, message);
+  const ask = (id: number) => says({ type: "supervisor:lease", id, name: `job ${id}` });
+  for (let id = 0; id <= MAX_LEASE_REQUESTS; id++) ask(id);
+  t.equal(noted.length, MAX_LEASE_REQUESTS);
+  t.equal(leases.heldBy(handle).length, MAX_LEASE_REQUESTS);
+  says({ type: "supervisor:lease-over", id: 0, outcome: "withdrawn" });
+  ask(MAX_LEASE_REQUESTS + 1);
+  t.equal(noted.length, MAX_LEASE_REQUESTS + 1, "there is room again");
 });

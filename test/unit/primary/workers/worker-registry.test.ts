@@ -167,3 +167,53 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   registry.wantedGeneration = 0;
   t.strictSame(registry.newest, [...old, starting], "all, when the reload was abandoned");
 });
+
+/** A worker whose channel is behind: nothing that it is sent is ever written. */
+function behind(): { worker: Worker; signals: string[]; sent: object[] } {
+  const worker = fakeWorker();
+  const [signals, sent]: [string[], object[]] = [[], []];
+  const send = (message: object) => {
+    sent.push(message);
+    return false;
+  };
+  const kill = (signal: string) => signals.push(signal);
+  Object.assign(worker, { send });
+  Object.assign(worker.process, { kill });
+  return { worker, signals, sent };
+}
+
+t.test("B2 a worker for which more waits than may is killed, under a debugger too", async (t) => {
+  const { registry, says } = setUp(t);
+  registry.plainMaxQueue = 1_000_000;
+  const { worker, signals, sent } = behind();
+  const handle = registry.register(worker);
+  says(worker, { type: "supervisor:hello" });
+  says(worker, { type: "supervisor:ready", gateway: null });
+  says(worker, { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 });
+  t.equal(handle.isInspected, true);
+  const overflows: WorkerHandle[] = [];
+  registry.on("overflow", (it) => overflows.push(it));
+  const message = { payload: "x".repeat(300_000) };
+  for (let n = 0; n < 4; n++) handle.send(message);
+  t.equal(handle.state, "ready", "one message does not count: it may be larger than the bound");
+  t.ok(handle.queue > 1_200_000, `${handle.queue}`);
+  handle.send(message);
+  t.strictSame(registry.ready, []);
+  t.equal(handle.state, "stopping");
+  t.strictSame(signals, ["SIGKILL"]);
+  t.strictSame(overflows, [handle]);
+  const count = sent.length;
+  handle.send(message);
+  t.equal(sent.length, count, "nothing more is sent to it");
+  t.equal(overflows.length, 1);
+});
+
+t.test("B2 without a manager the end of such a worker is said as a warning", async (t) => {
+  const { registry } = setUp(t);
+  registry.plainMaxQueue = 256 * 1_024;
+  const { worker } = behind();
+  const handle = registry.register(worker);
+  const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
+  for (let n = 0; n < 4; n++) handle.send({ payload: "x".repeat(200_000) });
+  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read them/ });
+});
