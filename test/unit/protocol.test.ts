@@ -194,13 +194,13 @@ t.test("numbers are finite, whole and in their range", async (t) => {
   const check = (guard: (message: unknown) => boolean, message: object, names: string[]) => {
     t.equal(guard(message), true);
     for (const name of names) {
-      const isCount = !name.startsWith("eventLoop") && !name.endsWith("imeout");
+      const isCount = !/^eventLoop|imeout$|^cpuTime$/.test(name);
       for (const value of isCount ? notCounts : odd) {
         t.equal(guard({ ...message, [name]: value }), false, `${name}: ${value}`);
       }
     }
   };
-  const vitals = { eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 };
+  const vitals = { eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8, cpuTime: 0.5 };
   check(isToPrimary, { type: "supervisor:heartbeat", ...vitals }, Object.keys(vitals));
   const notice = { opened: [], closed: [], refused: 1, sync: 1 };
   check(isToPrimary, { type: "supervisor:sessions", ...notice }, ["refused", "sync"]);

@@ -101,7 +101,12 @@ export class SharedPorts {
 
   readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
     if (message.type === "supervisor:open-port") {
-      void this.#listen(handle, message);
+      this.#listen(handle, message).catch((error: unknown) => {
+        // What the port says is the worker's to hear: this is a mistake of ours.
+        process.nextTick(() => {
+          throw error;
+        });
+      });
     } else if (message.type === "supervisor:unlisten" && handle.state === "ready") {
       // It gets nothing more, and ends as its application wants it to; soon it is told to.
       this.#registry.setState(handle, "draining");
@@ -112,7 +117,7 @@ export class SharedPorts {
     for (const { users } of this.#ports.values()) users.delete(handle);
   };
 
-  /** Never rejects: what fails is the worker's to hear. */
+  /** What fails is the worker's to hear. */
   async #listen(handle: WorkerHandle, request: ListenRequest): Promise<void> {
     const name = nameOf(request);
     const port = this.#ports.get(name) ?? this.#open(name, request);
