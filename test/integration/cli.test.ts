@@ -56,7 +56,7 @@ t.test("a status that is not for a screen has no escape codes", async (t) => {
   const { name } = await named(t, { count: 1 });
   const args = [join(ROOT, "dist/cli.js"), "status", "--watch", "--name", name];
   const running = start(t, process.execPath, args);
-  await running.says(/workers ready[^]*workers ready/);
+  await running.says(/workers ready[\s\S]*workers ready/);
   running.child.kill("SIGINT");
   await running.exit();
   t.notOk(running.stdout.includes("\x1b"));

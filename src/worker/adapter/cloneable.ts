@@ -132,9 +132,5 @@ function withoutCause(error: Error): Error {
 }
 
 function isUnreachable(value: object): boolean {
-  return (
-    types.isSharedArrayBuffer(value) ||
-    types.isPromise(value) ||
-    types.isWeakMap(value)
-  );
+  return types.isSharedArrayBuffer(value) || types.isPromise(value) || types.isWeakMap(value);
 }
