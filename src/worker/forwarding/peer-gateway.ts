@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { debuglog } from "node:util";
 import { ownsSession, sidOf } from "../sessions/engine.js";
 import { endSoon } from "./end-soon.js";
 import { MAX_ENVELOPE, open } from "./envelope.js";
@@ -8,8 +7,6 @@ import { GatewaySocket } from "./gateway-socket.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { NOT_HERE, NOT_HERE_HEADER, UPGRADE_NOT_HERE } from "./not-here.js";
 import { answerUpgrade } from "./refusal.js";
-
-const debug = debuglog("socket-supervisor");
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
