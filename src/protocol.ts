@@ -42,7 +42,10 @@ export type ToWorker =
   /** It is in line for the lease that it asked for by `id`. */
   | { type: "supervisor:lease-noted"; id: number }
   /** The lease is its own until it says otherwise. */
-  | { type: "supervisor:lease-granted"; id: number };
+  | { type: "supervisor:lease-granted"; id: number }
+  | ListenAnswer
+  /** "Tell what the application measures." */
+  | { type: "supervisor:collect"; id: number };
 
 /** Worker to primary. */
 export type ToPrimary =
@@ -78,6 +81,15 @@ export type ToPrimary =
   | { type: "supervisor:lease"; id: number; name: string }
   /** It no longer does what the lease is for, or no longer asks for it. */
   | { type: "supervisor:lease-over"; id: number; outcome: LeaseOutcome }
+  | ListenRequest
+  /** All servers that it had asked to listen for are closed by the application. */
+  | { type: "supervisor:unlisten" }
+  /** The application does what cannot be shared; `message` says what, and what to do. */
+  | { type: "supervisor:refused"; message: string }
+  /** Files that the application has loaded since the last time (absolute paths). */
+  | { type: "supervisor:files"; files: string[] }
+  /** The answer to `collect`, as prom-client's JSON; `null`: it cannot be told. */
+  | { type: "supervisor:metrics"; id: number; metrics: object[] | null }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -89,6 +101,40 @@ export type ToPrimary =
 export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
 
 const LEASE_OUTCOMES = ["failed", "released", "withdrawn"] as const;
+
+/** An unchanged server would listen: the primary is to do it for all workers. */
+export interface ListenRequest {
+  type: "supervisor:open-port";
+  id: number;
+  port: number;
+  /** With port 0: the how many-th such call of this worker it is, from 0. */
+  order: number;
+  secure: boolean;
+  ipv6Only: boolean;
+  host?: string;
+  backlog?: number;
+}
+
+/** The answer to it. */
+export interface ListenAnswer {
+  type: "supervisor:port";
+  id: number;
+  /** The name of the primary's server, for `setupWorker()`. */
+  name: string;
+  address?: { address: string; family: string; port: number };
+  /** Set when the port could not be opened. */
+  failure?: ListenFailure;
+}
+
+/** An error of `listen()`, with the fields that Node gives it. */
+export interface ListenFailure {
+  message: string;
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+}
 
 /** Which of the primary's servers a connection came to. */
 export interface Listener {
@@ -126,6 +172,8 @@ export interface WorkerVitals {
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
+  /** CPU time since its start, user and system (seconds). */
+  cpuTime: number;
 }
 
 /**
@@ -206,7 +254,8 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:heartbeat": (m) =>
     isNumber(m.eventLoopUtilization, 0, 1) &&
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
-    isCount(m.rss),
+    isCount(m.rss) &&
+    isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),
@@ -214,6 +263,20 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:lease": (m) => isCount(m.id) && isText(m.name),
   "supervisor:lease-over": (m) =>
     isCount(m.id) && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
+  "supervisor:open-port": (m) =>
+    isCount(m.id) &&
+    isCount(m.port) &&
+    isCount(m.order) &&
+    typeof m.secure === "boolean" &&
+    typeof m.ipv6Only === "boolean" &&
+    (m.host === undefined || isText(m.host)) &&
+    (m.backlog === undefined || isCount(m.backlog)),
+  "supervisor:unlisten": () => true,
+  "supervisor:refused": (m) => isText(m.message),
+  "supervisor:files": (m) => isTexts(m.files),
+  "supervisor:metrics": (m) =>
+    isCount(m.id) &&
+    (m.metrics === null || (Array.isArray(m.metrics) && m.metrics.every(isFields))),
   "sticky:connection": (m) => isText(m.data),
   "sticky:disconnection": (m) => isText(m.data),
 };
@@ -240,6 +303,13 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:inspect": () => true,
   "supervisor:lease-noted": (m) => isCount(m.id),
   "supervisor:lease-granted": (m) => isCount(m.id),
+  "supervisor:collect": (m) => isCount(m.id),
+  "supervisor:port": (m) =>
+    isCount(m.id) &&
+    isText(m.name) &&
+    (m.address === undefined ||
+      (isFields(m.address) && isText(m.address.address) && isCount(m.address.port))) &&
+    (m.failure === undefined || (isFields(m.failure) && isText(m.failure.message))),
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

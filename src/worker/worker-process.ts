@@ -11,6 +11,7 @@ import { ReturnableConnections } from "./connections/return-connection.js";
 import { shareTicketKeys } from "./connections/tls-sessions.js";
 import { ForeignRequests } from "./forwarding/foreign-requests.js";
 import { PeerGateway } from "./forwarding/peer-gateway.js";
+import { tellAppMetrics } from "./health/app-metrics.js";
 import { startHeartbeat } from "./health/heartbeat.js";
 import { watchInspector } from "./health/inspector.js";
 import { startWatchdog } from "./health/watchdog.js";
@@ -105,6 +106,7 @@ export class WorkerRuntime {
       if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
+      tellAppMetrics(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
     }
     this.#started = true;
