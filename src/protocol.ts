@@ -5,6 +5,12 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
+/**
+ * Version of what primary and workers, and workers among each other, tell. It is raised when those
+ * of the version before would misunderstand it (M6).
+ */
+export const PROTOCOL = 2;
+
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
   /**
@@ -28,6 +34,10 @@ export type ToWorker =
   | { type: "supervisor:sync"; id: number }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
+  /** The answer to `mesh-enter`: who is there. Those who come and go from then on are told. */
+  | ({ type: "supervisor:mesh" } & MeshEntrance)
+  | ({ type: "supervisor:mesh-joined" } & MeshMember)
+  | { type: "supervisor:mesh-gone"; id: number }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
   | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
@@ -41,8 +51,13 @@ export type ToWorker =
 
 /** Worker to primary. */
 export type ToPrimary =
-  | { type: "supervisor:hello" }
+  /** `protocol`: see PROTOCOL; workers before version 2 do not tell it. */
+  | { type: "supervisor:hello"; protocol?: number }
   | { type: "supervisor:ready"; gateway: string | null }
+  /** It listens for other workers at `address`, and wants to know who is there. */
+  | { type: "supervisor:mesh-enter"; address: string }
+  /** It has given up on the worker `id` of the mesh. */
+  | { type: "supervisor:mesh-stuck"; id: number; why: string }
   | SessionNotice
   | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
@@ -96,6 +111,44 @@ export interface Welcome {
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
   ticketKeys: Uint8Array;
+  /** See PROTOCOL; primaries before version 2 do not tell it. */
+  protocol?: number;
+  /** Bytes that may wait in a worker for the primary; primaries of earlier versions do not say. */
+  maxQueue?: number;
+}
+
+/** A worker of the mesh. */
+export interface MeshMember {
+  /** Greater than those of all who entered before. */
+  id: number;
+  address: string;
+}
+
+/** What a worker is told when it enters the mesh. */
+export interface MeshEntrance {
+  id: number;
+  /** Proves to the other members that it is one. */
+  key: string;
+  /** Rooms are hashed with it. */
+  seed: number;
+  /** Those who were there before. */
+  members: MeshMember[];
+}
+
+/** What a worker's mesh has done since it started. */
+export interface MeshVitals {
+  /** Other workers that it is connected to. */
+  peers: number;
+  /** Messages to other workers; one that goes to three counts three times. */
+  messages: number;
+  bytes: number;
+  /** Messages that a worker was not sent, since they did not concern it. */
+  suppressed: number;
+  /** Bytes that wait in this worker for others. */
+  queue: number;
+  /** Rooms of all workers that it knows, and the bytes that this takes. */
+  rooms: number;
+  tableBytes: number;
 }
 
 /** How a worker is, twice a second. */
@@ -106,6 +159,8 @@ export interface WorkerVitals {
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
+  /** Of its connections to other workers; missing without the mesh. */
+  mesh?: MeshVitals;
 }
 
 /** What happened to a worker's sessions since its last notice. */
@@ -148,15 +203,35 @@ const isListener = (value: unknown): value is Listener =>
   typeof value.index === "number" &&
   (value.name === undefined || typeof value.name === "string");
 
+const isMeshMember = (value: unknown): value is MeshMember =>
+  isFields(value) && typeof value.id === "number" && typeof value.address === "string";
+
+const isMeshVitals = (value: unknown): value is MeshVitals =>
+  isFields(value) &&
+  MESH_COUNTS.every((name) => typeof value[name] === "number" && Number(value[name]) >= 0);
+
+const MESH_COUNTS: readonly (keyof MeshVitals)[] = [
+  "peers",
+  "messages",
+  "bytes",
+  "suppressed",
+  "queue",
+  "rooms",
+  "tableBytes",
+];
+
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
-  "supervisor:hello": () => true,
+  "supervisor:hello": (m) => m.protocol === undefined || typeof m.protocol === "number",
   "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
+  "supervisor:mesh-enter": (m) => typeof m.address === "string",
+  "supervisor:mesh-stuck": (m) => typeof m.id === "number" && typeof m.why === "string",
   "supervisor:sessions": (m) =>
     isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
   "supervisor:heartbeat": (m) =>
     typeof m.eventLoopUtilization === "number" &&
     typeof m.eventLoopDelay === "number" &&
-    typeof m.rss === "number",
+    typeof m.rss === "number" &&
+    (m.mesh === undefined || isMeshVitals(m.mesh)),
   "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
   "supervisor:place": (m) =>
     typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
@@ -176,11 +251,21 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
     typeof m.gatewayDir === "string" &&
     typeof m.routing === "string" &&
     typeof m.hangTimeout === "number" &&
-    m.ticketKeys instanceof Uint8Array,
+    m.ticketKeys instanceof Uint8Array &&
+    (m.protocol === undefined || typeof m.protocol === "number") &&
+    (m.maxQueue === undefined || typeof m.maxQueue === "number"),
   "supervisor:owner": (m) =>
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
+  "supervisor:mesh": (m) =>
+    typeof m.id === "number" &&
+    typeof m.key === "string" &&
+    typeof m.seed === "number" &&
+    Array.isArray(m.members) &&
+    m.members.every(isMeshMember),
+  "supervisor:mesh-joined": (m) => isMeshMember(m),
+  "supervisor:mesh-gone": (m) => typeof m.id === "number",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",
   "supervisor:inspect": () => true,

@@ -3,10 +3,17 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
-import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import {
+  type Listener,
+  PROTOCOL,
+  type Routing,
+  type SessionNotice,
+  type ToPrimary,
+} from "../protocol.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { Leases } from "./jobs/leases.js";
+import { Membership } from "./mesh/membership.js";
 import { Placement } from "./routing/placement.js";
 import { OwnerDirectory } from "./sessions/owner-directory.js";
 import { SessionTable } from "./sessions/session-table.js";
@@ -44,6 +51,7 @@ export class Coordinator {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
+    new Membership(registry);
     this.leases = new Leases(registry);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
@@ -89,6 +97,7 @@ export class Coordinator {
           gatewayDir: this.#gatewayDir,
           hangTimeout: this.hangTimeout,
           ticketKeys: this.#ticketKeys,
+          protocol: PROTOCOL,
         });
         break;
       case "supervisor:sessions":

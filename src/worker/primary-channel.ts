@@ -2,7 +2,7 @@ import cluster from "node:cluster";
 import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
-import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
+import { isToWorker, PROTOCOL, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
 
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;
@@ -83,7 +83,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   async #hello(): Promise<Welcome> {
     const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
-    this.send({ type: "supervisor:hello" });
+    this.send({ type: "supervisor:hello", protocol: PROTOCOL });
     try {
       const [welcome] = (await answer) as ChannelEvents["supervisor:welcome"];
       return welcome;

@@ -59,9 +59,14 @@ export class WorkerHandle {
     this.worker = worker;
     this.generation = generation;
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
+      this.note(text);
       process.stderr.write(text);
     });
+  }
+
+  /** What a description of its end quotes, beside what it writes to stderr. */
+  note(text: string): void {
+    this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
   }
 
   get pid(): number | undefined {

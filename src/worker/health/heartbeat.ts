@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { meshStats } from "../adapter/mesh-door.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 
 /** ms between two heartbeats. */
@@ -11,11 +12,13 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   let before = performance.eventLoopUtilization();
   const beat = () => {
     const now = performance.eventLoopUtilization();
+    const mesh = meshStats();
     channel.send({
       type: "supervisor:heartbeat",
       eventLoopUtilization: performance.eventLoopUtilization(now, before).utilization,
       eventLoopDelay: delay.max / 1e6,
       rss: process.memoryUsage.rss(),
+      ...(mesh && { mesh }),
     });
     before = now;
     delay.reset();

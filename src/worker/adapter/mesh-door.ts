@@ -1,0 +1,77 @@
+import { SupervisorError } from "../../errors.js";
+import { PROTOCOL, type Welcome } from "../../protocol.js";
+import { Mesh, type MeshStats } from "../mesh/mesh.js";
+import { unixWire } from "../mesh/wire.js";
+import type { PrimaryChannel } from "../primary-channel.js";
+import { MeshTransport } from "./mesh-transport.js";
+
+/** Bytes that may wait for another worker, if the primary does not say (B2). */
+const MAX_QUEUE = 64 * 1024 * 1024;
+
+/** The way into the mesh: this worker has entered, and may not have heard of all others yet. */
+export interface MeshDoor {
+  readonly transport: MeshTransport;
+  /** Resolves when this worker and all others know each other. */
+  ready(): Promise<void>;
+}
+
+let door: Promise<MeshDoor | undefined> | undefined;
+let stats: () => MeshStats | undefined = () => undefined;
+
+/** Counters of this worker's mesh; `undefined`: it has none. */
+export function meshStats(): MeshStats | undefined {
+  return stats();
+}
+
+/**
+ * Enters the mesh, once per process.
+ *
+ * @returns `undefined` when the primary is of an earlier version: the messages have to go through
+ *   it, as those of the other workers do (M6)
+ * @throws SupervisorError `ERR_SUPERVISOR_PROTOCOL` when it is of a later one
+ */
+export function meshDoor(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoor | undefined> {
+  door ??= enter(channel, welcome);
+  return door;
+}
+
+async function enter(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoor | undefined> {
+  if (welcome.protocol === undefined) {
+    process.emitWarning(
+      "The primary runs an earlier version of socket-supervisor, so messages between workers go " +
+        "through it. Restart the cluster for workers to talk to each other directly.",
+      { code: "SUPERVISOR_PROTOCOL" },
+    );
+    return undefined;
+  }
+  if (welcome.protocol !== PROTOCOL) {
+    throw new SupervisorError(
+      "ERR_SUPERVISOR_PROTOCOL",
+      `This worker speaks protocol ${PROTOCOL}, and its primary ${welcome.protocol}: they run ` +
+        "different versions of socket-supervisor. A reload cannot mix them: restart the cluster.",
+    );
+  }
+  let mesh: Mesh | undefined;
+  const transport = new MeshTransport((listener) => {
+    mesh = new Mesh(unixWire(welcome.gatewayDir), PROTOCOL, welcome.maxQueue ?? MAX_QUEUE, {
+      ...listener,
+      onStuck: (id, why) => channel.send({ type: "supervisor:mesh-stuck", id, why }),
+    });
+    return mesh;
+  });
+  const entered = mesh as Mesh;
+  const address = await entered.listen();
+  // Handled as they come, and in order: whoever enters right after this worker is not missed.
+  channel.on("supervisor:mesh-joined", (member) => entered.joined(member));
+  channel.on("supervisor:mesh-gone", ({ id }) => entered.gone(id));
+  const answered = new Promise<void>((resolve) => {
+    channel.once("supervisor:mesh", (entrance) => {
+      entered.enter(entrance);
+      resolve();
+    });
+  });
+  channel.send({ type: "supervisor:mesh-enter", address });
+  await answered;
+  stats = () => entered.stats;
+  return { transport, ready: () => entered.ready() };
+}

@@ -1,0 +1,316 @@
+import type { ClusterMessage, ClusterResponse, MessageType } from "socket.io-adapter";
+import { Adapter, ClusterAdapter, ClusterAdapterWithHeartbeat } from "socket.io-adapter";
+import { AckedBroadcasts } from "./acked-broadcasts.js";
+import { toPayload } from "./cloneable.js";
+import {
+  type EncodedPacket,
+  type Packet,
+  toEncodedPacket,
+  webSocketFrame,
+  withId,
+} from "./encoded-packet.js";
+import { Later } from "./later.js";
+import { Type } from "./message-types.js";
+import { OutgoingPacket } from "./outgoing-packet.js";
+import type { ClusterTransport, EncodedBroadcast, Room, Station, WireOpts } from "./transport.js";
+
+type Opts = Parameters<ClusterAdapterWithHeartbeat["broadcast"]>[1];
+type AckArgs = Parameters<ClusterAdapterWithHeartbeat["broadcastWithAck"]>;
+type Namespace = Adapter["nsp"];
+
+/** A socket of socket.io, as far as the adapter writes to it. */
+interface LocalSocket {
+  readonly acks: Map<number, (...args: unknown[]) => void>;
+  readonly client: { writeToEngine(parts: readonly unknown[], opts: object): void };
+  notifyOutgoingListeners?(packet: Packet): void;
+}
+
+/** What TypeScript hides of the base classes. */
+interface Hidden {
+  apply(opts: object, callback: (socket: LocalSocket) => void): void;
+  readonly cleanupTimer: NodeJS.Timeout;
+  readonly nodesMap: Map<string, number>;
+}
+
+/** What an adapter does with the clients of its own process; without waiting for anything. */
+const local = Adapter.prototype;
+
+/** Remembers what the parser made of the last packet. */
+class Capture {
+  readonly #encoder: { encode(packet: unknown): unknown };
+  last: unknown;
+
+  constructor(encoder: { encode(packet: unknown): unknown }) {
+    this.#encoder = encoder;
+  }
+
+  encode(packet: unknown): unknown {
+    this.last = this.#encoder.encode(packet);
+    return this.last;
+  }
+}
+
+/**
+ * All of Socket.IO's cross-server API (C1) over a transport that knows who is there.
+ *
+ * The protocol is that of socket.io-adapter's cluster adapters, but nobody is waited for who
+ * cannot answer, and heartbeats are not needed: the transport tells of servers that come and go.
+ * What a worker does to its own clients is done when the call returns, as without an adapter.
+ * Packets are encoded once, here, and written to clients of other workers as they are (M5).
+ */
+export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station {
+  readonly wireName: string;
+  declare readonly uid: string;
+  readonly #transport: ClusterTransport;
+  readonly #capture: Capture;
+  readonly #acked = new AckedBroadcasts();
+  /** Resolves when the other servers of the namespace are known. */
+  readonly #introduced: Promise<void>;
+  #isIntroduced = false;
+
+  /** @param scope keeps the namespaces of this process's servers apart */
+  constructor(nsp: Namespace, transport: ClusterTransport, scope: string) {
+    super(nsp, {});
+    clearInterval(this.#hidden.cleanupTimer);
+    this.wireName = scope + nsp.name;
+    this.#transport = transport;
+    this.#capture = new Capture((this as unknown as { encoder: Capture }).encoder);
+    Object.defineProperty(this, "encoder", { value: this.#capture });
+    // With connectionStateRecovery, which this adapter does not support, the base class would add
+    // an offset to each event's arguments, and clients would see it.
+    Object.defineProperty(this, "addOffsetIfNecessary", { value: () => {} });
+    transport.open(this);
+    this.#introduced = transport.heard().then(() => {
+      this.#isIntroduced = true;
+    });
+  }
+
+  get #hidden(): Hidden {
+    return this as unknown as Hidden;
+  }
+
+  override init(): void {}
+
+  override close(): void {
+    super.close();
+    this.#transport.close(this);
+  }
+
+  met(uid: string): void {
+    super.onMessage({ type: Type.HEARTBEAT, uid, nsp: this.nsp.name } as ClusterMessage);
+  }
+
+  lost(uid: string): void {
+    super.onMessage({ type: Type.ADAPTER_CLOSE, uid, nsp: this.nsp.name } as ClusterMessage);
+    this.#acked.lost(uid);
+  }
+
+  hasSocket(id: string): boolean {
+    return this.sids.has(id);
+  }
+
+  /** The base class of the base class: who is there is not to be learnt from messages. */
+  receive(message: ClusterMessage): void {
+    const named = { ...message, nsp: this.nsp.name };
+    try {
+      ClusterAdapter.prototype["onMessage"].call(this, named);
+    } catch (error) {
+      // A payload that no parser can encode (a cycle, a BigInt) is the sender's mistake, not ours.
+      if (message.type !== (Type.BROADCAST as MessageType)) throw error;
+      process.emitWarning(error as Error);
+    }
+  }
+
+  receiveBroadcast(broadcast: EncodedBroadcast & { message?: Buffer | undefined }): void {
+    const { packet, requestId, uid, message } = broadcast;
+    const { flags, rooms, except } = broadcast.opts;
+    const opts = { rooms: new Set(rooms), except: new Set(except), flags };
+    const id = requestId === undefined ? undefined : this.#nextId();
+    const parts = id === undefined ? [...packet.parts] : withId(packet, id);
+    const [first] = parts;
+    const text = id === undefined ? message : textOf(parts);
+    const packetOpts = {
+      preEncoded: true,
+      volatile: flags.volatile,
+      compress: flags.compress,
+      ...(typeof first === "string" && text && { wsPreEncodedFrame: webSocketFrame(text) }),
+    };
+    const outgoing = new OutgoingPacket(this.nsp, parts);
+    const answer = (type: number, data: object): void =>
+      this.publishResponse(uid, { type, data: { requestId, ...data } } as never);
+    let clientCount = 0;
+    this.#hidden.apply(opts, (socket) => {
+      clientCount++;
+      if (id !== undefined) {
+        socket.acks.set(id, (packet) => answer(Type.BROADCAST_ACK, { packet }));
+      }
+      socket.notifyOutgoingListeners?.(outgoing);
+      socket.client.writeToEngine(parts, packetOpts);
+    });
+    if (id !== undefined) answer(Type.BROADCAST_CLIENT_COUNT, { clientCount });
+  }
+
+  override addAll(id: string, rooms: Set<Room>): Promise<void> {
+    const created: Room[] = [];
+    for (const room of rooms) if (!this.rooms.has(room)) created.push(room);
+    // First the others: listeners of the application, and the client, hear of it only then.
+    this.#transport.joined(this, created, id, this.sids.size === 0);
+    super.addAll(id, rooms);
+    return new Later(() => this.#transport.told());
+  }
+
+  override del(id: string, room: Room): void {
+    const was = this.rooms.has(room);
+    super.del(id, room);
+    if (was && !this.rooms.has(room)) this.#transport.left(this, [room], false);
+  }
+
+  override delAll(id: string): void {
+    const rooms = this.sids.get(id);
+    if (rooms === undefined) return;
+    super.delAll(id);
+    const left = [...rooms].filter((room) => !this.rooms.has(room));
+    this.#transport.left(this, left, this.sids.size === 0);
+  }
+
+  override async broadcast(packet: Packet, opts: Opts): Promise<void> {
+    // First here: a packet that cannot be encoded throws before the others get it.
+    local.broadcast.call(this, packet, opts);
+    if (!opts.flags?.local) this.#publishBroadcast(packet, opts);
+  }
+
+  override broadcastWithAck(...args: AckArgs): void {
+    if (!this.#isIntroduced) {
+      void this.#introduced.then(() => this.broadcastWithAck(...args));
+      return;
+    }
+    const [packet, opts, onServer, onAck] = args;
+    const others = [...this.#hidden.nodesMap.keys()];
+    local.broadcastWithAck.call(this, packet, opts, onServer, onAck);
+    if (opts.flags?.local) {
+      for (const _ of others) onServer(0);
+      return;
+    }
+    const requestId = this.#acked.start(others, onServer, onAck, opts.flags?.timeout);
+    this.#publishBroadcast(packet, opts, requestId);
+  }
+
+  /** `this.#capture` has just encoded the packet for the clients of this worker. */
+  #publishBroadcast(packet: Packet, opts: Opts, requestId?: string): void {
+    const encoded = toEncodedPacket(packet, this.#capture.last);
+    this.#capture.last = undefined;
+    const unconcerned = (uids: string[]): void => {
+      for (const uid of uids) this.#acked.lost(uid, requestId);
+    };
+    const after = requestId === undefined ? undefined : unconcerned;
+    if (encoded === undefined) this.#publishAsItIs(packet, opts, requestId, after);
+    else this.#transport.broadcast(this, this.#encoded(encoded, opts, requestId), after);
+  }
+
+  #encoded(packet: EncodedPacket, opts: Opts, requestId: string | undefined): EncodedBroadcast {
+    return { uid: this.uid, nsp: this.wireName, opts: encode(opts), packet, requestId };
+  }
+
+  /** For the parsers whose packets only they can understand. */
+  #publishAsItIs(
+    packet: Packet,
+    opts: Opts,
+    requestId?: string,
+    unconcerned?: (uids: string[]) => void,
+  ): void {
+    const payload = { ...packet, data: toPayload(packet.data) };
+    const data = { packet: payload, opts: encode(opts), requestId };
+    const message = { type: Type.BROADCAST, uid: this.uid, nsp: this.wireName, data };
+    this.#transport.publish(this, message as unknown as ClusterMessage, unconcerned);
+  }
+
+  override async addSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    if (!opts.flags?.local) this.#tell(Type.SOCKETS_JOIN, { opts: encode(opts), rooms });
+    local.addSockets.call(this, opts, rooms);
+  }
+
+  override async delSockets(opts: Opts, rooms: Room[]): Promise<void> {
+    if (!opts.flags?.local) this.#tell(Type.SOCKETS_LEAVE, { opts: encode(opts), rooms });
+    local.delSockets.call(this, opts, rooms);
+  }
+
+  override async disconnectSockets(opts: Opts, close: boolean): Promise<void> {
+    // The others first: a listener of the application may throw here.
+    if (!opts.flags?.local) this.#tell(Type.DISCONNECT_SOCKETS, { opts: encode(opts), close });
+    local.disconnectSockets.call(this, opts, close);
+  }
+
+  #tell(type: number, data: object): void {
+    this.publish({ type, data } as never);
+  }
+
+  override async serverCount(): Promise<number> {
+    await this.#introduced;
+    return super.serverCount();
+  }
+
+  override async fetchSockets(opts: Opts): Promise<unknown[]> {
+    if (!this.#isIntroduced) await this.#introduced;
+    return super.fetchSockets({ ...opts, flags: opts.flags ?? {} });
+  }
+
+  override async serverSideEmit(packet: unknown[]): Promise<void> {
+    if (!this.#isIntroduced) await this.#introduced;
+    return super.serverSideEmit(packet);
+  }
+
+  override onResponse(response: ClusterResponse): void {
+    const type: number = response.type;
+    if (type === Type.BROADCAST_CLIENT_COUNT || type === Type.BROADCAST_ACK) {
+      this.#acked.onResponse(response);
+    } else {
+      super.onResponse(response);
+    }
+  }
+
+  /** Without the heartbeats of the base class. */
+  override publish(message: Parameters<ClusterAdapterWithHeartbeat["publish"]>[0]): void {
+    const type: number = message.type;
+    if (type !== Type.HEARTBEAT && type !== Type.ADAPTER_CLOSE) {
+      ClusterAdapter.prototype["publish"].call(this, message);
+    }
+  }
+
+  protected override async doPublish(message: ClusterMessage): Promise<string> {
+    const named = { ...message, nsp: this.wireName };
+    const { requestId } = ("data" in message ? message.data : {}) as { requestId?: string };
+    const none = { [Type.FETCH_SOCKETS]: { requestId, sockets: [] } } as Record<number, object>;
+    const nothing = none[message.type];
+    this.#transport.publish(this, named, (uids) => {
+      // Whom it does not concern has found nobody.
+      if (nothing === undefined) return;
+      for (const uid of uids) {
+        const answer = { type: Type.FETCH_SOCKETS_RESPONSE, uid, nsp: this.nsp.name };
+        super.onResponse({ ...answer, data: nothing } as unknown as ClusterResponse);
+      }
+    });
+    return ""; // no offset: connection state recovery is not supported
+  }
+
+  protected override async doPublishResponse(
+    requesterUid: string,
+    response: ClusterResponse,
+  ): Promise<void> {
+    this.#transport.respond(this, requesterUid, { ...response, nsp: this.wireName });
+  }
+
+  #nextId(): number {
+    const nsp = this.nsp as { _ids: number };
+    return nsp._ids++;
+  }
+}
+
+/** Sets do not travel as the protocol of the adapter wants them. */
+function encode({ rooms, except, flags }: Opts): WireOpts {
+  return { rooms: [...rooms], except: [...(except ?? [])], flags: flags ?? {} } as WireOpts;
+}
+
+function textOf(parts: readonly (string | Buffer)[]): Buffer | undefined {
+  const [first] = parts;
+  return typeof first === "string" && parts.length === 1 ? Buffer.from(`4${first}`) : undefined;
+}
