@@ -87,7 +87,8 @@ t.test("this test sees the imports", async (t) => {
     ...["worker/f.ts", "worker/g.ts", "worker/h.ts", "worker/i.ts"],
   ]);
   const wanted = ["errors.ts", "primary/coordinator.ts", "node:module"];
-  for (const name of wanted) t.ok(byPath.get("primary/routing/sticky-balancer.ts")?.imports.includes(name));
+  for (const name of wanted)
+    t.ok(byPath.get("primary/routing/sticky-balancer.ts")?.imports.includes(name));
   t.ok(files.length > 25, `${files.length} files`);
 });
 

@@ -72,6 +72,7 @@ async function enter(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoo
   });
   channel.send({ type: "supervisor:mesh-enter", address });
   await answered;
+  process.once("exit", () => entered.flush());
   stats = () => entered.stats;
   return { transport, ready: () => entered.ready() };
 }

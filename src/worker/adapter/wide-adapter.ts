@@ -32,6 +32,9 @@ interface Hidden {
   readonly nodesMap: Map<string, number>;
 }
 
+/** Calls are done when they return, and throw what goes wrong: nobody awaits them. */
+const DONE = Promise.resolve();
+
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
 
@@ -173,10 +176,11 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     this.#transport.left(this, left, this.sids.size === 0);
   }
 
-  override async broadcast(packet: Packet, opts: Opts): Promise<void> {
+  override broadcast(packet: Packet, opts: Opts): Promise<void> {
     // First here: a packet that cannot be encoded throws before the others get it.
     local.broadcast.call(this, packet, opts);
     if (!opts.flags?.local) this.#publishBroadcast(packet, opts);
+    return DONE;
   }
 
   override broadcastWithAck(...args: AckArgs): void {
@@ -224,20 +228,23 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     this.#transport.publish(this, message as unknown as ClusterMessage, unconcerned);
   }
 
-  override async addSockets(opts: Opts, rooms: Room[]): Promise<void> {
+  override addSockets(opts: Opts, rooms: Room[]): Promise<void> {
     if (!opts.flags?.local) this.#tell(Type.SOCKETS_JOIN, { opts: encode(opts), rooms });
     local.addSockets.call(this, opts, rooms);
+    return DONE;
   }
 
-  override async delSockets(opts: Opts, rooms: Room[]): Promise<void> {
+  override delSockets(opts: Opts, rooms: Room[]): Promise<void> {
     if (!opts.flags?.local) this.#tell(Type.SOCKETS_LEAVE, { opts: encode(opts), rooms });
     local.delSockets.call(this, opts, rooms);
+    return DONE;
   }
 
-  override async disconnectSockets(opts: Opts, close: boolean): Promise<void> {
+  override disconnectSockets(opts: Opts, close: boolean): Promise<void> {
     // The others first: a listener of the application may throw here.
     if (!opts.flags?.local) this.#tell(Type.DISCONNECT_SOCKETS, { opts: encode(opts), close });
     local.disconnectSockets.call(this, opts, close);
+    return DONE;
   }
 
   #tell(type: number, data: object): void {

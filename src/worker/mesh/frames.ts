@@ -87,7 +87,7 @@ export class FrameReader {
    * @param onFrame gets each frame that is complete; `false` ends it: what was not used is kept
    * @throws FrameError
    */
-  push(chunk: Buffer, onFrame: (kind: number, payload: Buffer) => boolean | void): void {
+  push(chunk: Buffer, onFrame: (kind: number, payload: Buffer) => unknown): void {
     this.#parts.push(chunk);
     this.#have += chunk.length;
     if (this.#have < this.#need) return;

@@ -181,6 +181,12 @@ export class Mesh {
     await Promise.all(Array.from(this.peers.values(), (peer) => peer.told()));
   }
 
+  /** What was said leaves now: the process ends. */
+  flush(): void {
+    this.own.flush();
+    this.#outbox.flush();
+  }
+
   #flush(): void {
     for (const peer of this.peers.values()) peer.lanes.data.flush();
   }

@@ -7,8 +7,8 @@
  */
 export class Outbox {
   #fresh: (() => void)[] = [];
+  #ripe: (() => void)[] = [];
   readonly #flushed: () => void;
-  #waiting = 0;
 
   /** @param flushed is called when entries have been sent */
   constructor(flushed: () => void) {
@@ -16,22 +16,30 @@ export class Outbox {
   }
 
   get isEmpty(): boolean {
-    return this.#waiting === 0;
+    return this.#ripe.length === 0 && this.#fresh.length === 0;
   }
 
   /** @param send decides whom it concerns, and sends it to them; never throws */
   post(send: () => void): void {
-    this.#waiting++;
     this.#fresh.push(send);
     if (this.#fresh.length === 1) setImmediate(this.#ripen);
   }
 
+  /** Sends all, since the process ends. */
+  flush(): void {
+    const all = [...this.#ripe, ...this.#fresh];
+    this.#ripe = [];
+    this.#fresh = [];
+    for (const send of all) send();
+    this.#flushed();
+  }
+
   readonly #ripen = (): void => {
     const ripe = this.#fresh;
+    this.#ripe.push(...ripe);
     this.#fresh = [];
     setImmediate(() => {
-      for (const send of ripe) send();
-      this.#waiting -= ripe.length;
+      for (const send of this.#ripe.splice(0)) send();
       this.#flushed();
     });
   };
