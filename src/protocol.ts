@@ -5,11 +5,14 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-/**
- * Version of what primary and workers, and workers among each other, tell. It is raised when those
- * of the version before would misunderstand it (M6).
- */
-export const PROTOCOL = 2;
+import {
+  isMeshEntrance,
+  isMeshMember,
+  isMeshVitals,
+  type MeshEntrance,
+  type MeshMember,
+  type MeshVitals,
+} from "./mesh-protocol.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
@@ -117,40 +120,6 @@ export interface Welcome {
   maxQueue?: number;
 }
 
-/** A worker of the mesh. */
-export interface MeshMember {
-  /** Greater than those of all who entered before. */
-  id: number;
-  address: string;
-}
-
-/** What a worker is told when it enters the mesh. */
-export interface MeshEntrance {
-  id: number;
-  /** Proves to the other members that it is one. */
-  key: string;
-  /** Rooms are hashed with it. */
-  seed: number;
-  /** Those who were there before. */
-  members: MeshMember[];
-}
-
-/** What a worker's mesh has done since it started. */
-export interface MeshVitals {
-  /** Other workers that it is connected to. */
-  peers: number;
-  /** Messages to other workers; one that goes to three counts three times. */
-  messages: number;
-  bytes: number;
-  /** Messages that a worker was not sent, since they did not concern it. */
-  suppressed: number;
-  /** Bytes that wait in this worker for others. */
-  queue: number;
-  /** Rooms of all workers that it knows, and the bytes that this takes. */
-  rooms: number;
-  tableBytes: number;
-}
-
 /** How a worker is, twice a second. */
 export interface WorkerVitals {
   /** Share of the time that its event loop was busy, 0 to 1. */
@@ -203,23 +172,6 @@ const isListener = (value: unknown): value is Listener =>
   typeof value.index === "number" &&
   (value.name === undefined || typeof value.name === "string");
 
-const isMeshMember = (value: unknown): value is MeshMember =>
-  isFields(value) && typeof value.id === "number" && typeof value.address === "string";
-
-const isMeshVitals = (value: unknown): value is MeshVitals =>
-  isFields(value) &&
-  MESH_COUNTS.every((name) => typeof value[name] === "number" && Number(value[name]) >= 0);
-
-const MESH_COUNTS: readonly (keyof MeshVitals)[] = [
-  "peers",
-  "messages",
-  "bytes",
-  "suppressed",
-  "queue",
-  "rooms",
-  "tableBytes",
-];
-
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": (m) => m.protocol === undefined || typeof m.protocol === "number",
   "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
@@ -258,13 +210,8 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
     typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
   "supervisor:sync": (m) => typeof m.id === "number",
   "supervisor:peer-gone": (m) => typeof m.gateway === "string",
-  "supervisor:mesh": (m) =>
-    typeof m.id === "number" &&
-    typeof m.key === "string" &&
-    typeof m.seed === "number" &&
-    Array.isArray(m.members) &&
-    m.members.every(isMeshMember),
-  "supervisor:mesh-joined": (m) => isMeshMember(m),
+  "supervisor:mesh": isMeshEntrance,
+  "supervisor:mesh-joined": isMeshMember,
   "supervisor:mesh-gone": (m) => typeof m.id === "number",
   "supervisor:drain": (m) => typeof m.timeout === "number",
   "supervisor:stop": (m) => typeof m.timeout === "number",

@@ -2,14 +2,9 @@ import cluster from "node:cluster";
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
+import { PROTOCOL } from "../mesh-protocol.js";
 import { ClientAffinity } from "../policy/affinity.js";
-import {
-  type Listener,
-  PROTOCOL,
-  type Routing,
-  type SessionNotice,
-  type ToPrimary,
-} from "../protocol.js";
+import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
 import { Leases } from "./jobs/leases.js";

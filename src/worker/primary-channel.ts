@@ -2,7 +2,8 @@ import cluster from "node:cluster";
 import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
-import { isToWorker, PROTOCOL, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
+import { PROTOCOL } from "../mesh-protocol.js";
+import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
 
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;

@@ -29,6 +29,7 @@ const BASE = [
   "control-path.ts",
   "errors.ts",
   "is-alive.ts",
+  "mesh-protocol.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",

@@ -43,6 +43,12 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:inspect" },
   { type: "supervisor:lease-noted", id: 1 },
   { type: "supervisor:lease-granted", id: 1 },
+  {
+    ...{ type: "supervisor:mesh", id: 2, key: "key", seed: 5 },
+    members: [{ id: 1, address: "/tmp/m1.sock" }],
+  },
+  { type: "supervisor:mesh-joined", id: 3, address: "/tmp/m3.sock" },
+  { type: "supervisor:mesh-gone", id: 3 },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -63,6 +69,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "failed" },
   { type: "supervisor:lease-over", id: 1, outcome: "released" },
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
+  { type: "supervisor:mesh-enter", address: "/tmp/m1.sock" },
+  { type: "supervisor:mesh-stuck", id: 2, why: "does not read" },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];

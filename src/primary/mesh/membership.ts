@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { PROTOCOL, type ToPrimary } from "../../protocol.js";
+import { PROTOCOL } from "../../mesh-protocol.js";
+import type { ToPrimary } from "../../protocol.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 

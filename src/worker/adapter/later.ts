@@ -1,4 +1,5 @@
 /** A promise that is begun when somebody waits for it: who does not wait, pays nothing. */
+// biome-ignore-all lint/suspicious/noConfusingVoidType: so the types of a promise have it
 export class Later implements Promise<void> {
   readonly [Symbol.toStringTag] = "Promise";
   readonly #begin: () => Promise<void>;

@@ -1,5 +1,6 @@
 import { SupervisorError } from "../../errors.js";
-import { PROTOCOL, type Welcome } from "../../protocol.js";
+import { PROTOCOL } from "../../mesh-protocol.js";
+import type { Welcome } from "../../protocol.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { unixWire } from "../mesh/wire.js";
 import type { PrimaryChannel } from "../primary-channel.js";

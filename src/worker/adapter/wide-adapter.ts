@@ -2,32 +2,18 @@ import type { ClusterMessage, ClusterResponse, MessageType } from "socket.io-ada
 import { Adapter, ClusterAdapter, ClusterAdapterWithHeartbeat } from "socket.io-adapter";
 import { AckedBroadcasts } from "./acked-broadcasts.js";
 import { toPayload } from "./cloneable.js";
-import {
-  type EncodedPacket,
-  type Packet,
-  toEncodedPacket,
-  webSocketFrame,
-  withId,
-} from "./encoded-packet.js";
+import { type EncodedPacket, type Packet, toEncodedPacket } from "./encoded-packet.js";
 import { Later } from "./later.js";
+import { writeToClients } from "./local-clients.js";
 import { Type } from "./message-types.js";
-import { OutgoingPacket } from "./outgoing-packet.js";
 import type { ClusterTransport, EncodedBroadcast, Room, Station, WireOpts } from "./transport.js";
 
 type Opts = Parameters<ClusterAdapterWithHeartbeat["broadcast"]>[1];
 type AckArgs = Parameters<ClusterAdapterWithHeartbeat["broadcastWithAck"]>;
 type Namespace = Adapter["nsp"];
 
-/** A socket of socket.io, as far as the adapter writes to it. */
-interface LocalSocket {
-  readonly acks: Map<number, (...args: unknown[]) => void>;
-  readonly client: { writeToEngine(parts: readonly unknown[], opts: object): void };
-  notifyOutgoingListeners?(packet: Packet): void;
-}
-
 /** What TypeScript hides of the base classes. */
 interface Hidden {
-  apply(opts: object, callback: (socket: LocalSocket) => void): void;
   readonly cleanupTimer: NodeJS.Timeout;
   readonly nodesMap: Map<string, number>;
 }
@@ -37,6 +23,12 @@ const DONE = Promise.resolve();
 
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
+
+/** The base class of the base class, without heartbeats; TypeScript hides these methods. */
+const base = ClusterAdapter.prototype as unknown as {
+  onMessage(message: ClusterMessage): void;
+  publish(message: object): void;
+};
 
 /** Remembers what the parser made of the last packet. */
 class Capture {
@@ -116,7 +108,7 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   receive(message: ClusterMessage): void {
     const named = { ...message, nsp: this.nsp.name };
     try {
-      ClusterAdapter.prototype["onMessage"].call(this, named);
+      base.onMessage.call(this, named);
     } catch (error) {
       // A payload that no parser can encode (a cycle, a BigInt) is the sender's mistake, not ours.
       if (message.type !== (Type.BROADCAST as MessageType)) throw error;
@@ -125,32 +117,10 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   }
 
   receiveBroadcast(broadcast: EncodedBroadcast & { message?: Buffer | undefined }): void {
-    const { packet, requestId, uid, message } = broadcast;
-    const { flags, rooms, except } = broadcast.opts;
-    const opts = { rooms: new Set(rooms), except: new Set(except), flags };
-    const id = requestId === undefined ? undefined : this.#nextId();
-    const parts = id === undefined ? [...packet.parts] : withId(packet, id);
-    const [first] = parts;
-    const text = id === undefined ? message : textOf(parts);
-    const packetOpts = {
-      preEncoded: true,
-      volatile: flags.volatile,
-      compress: flags.compress,
-      ...(typeof first === "string" && text && { wsPreEncodedFrame: webSocketFrame(text) }),
-    };
-    const outgoing = new OutgoingPacket(this.nsp, parts);
-    const answer = (type: number, data: object): void =>
-      this.publishResponse(uid, { type, data: { requestId, ...data } } as never);
-    let clientCount = 0;
-    this.#hidden.apply(opts, (socket) => {
-      clientCount++;
-      if (id !== undefined) {
-        socket.acks.set(id, (packet) => answer(Type.BROADCAST_ACK, { packet }));
-      }
-      socket.notifyOutgoingListeners?.(outgoing);
-      socket.client.writeToEngine(parts, packetOpts);
-    });
-    if (id !== undefined) answer(Type.BROADCAST_CLIENT_COUNT, { clientCount });
+    const { requestId, uid } = broadcast;
+    writeToClients(this, broadcast, (type, data) =>
+      this.publishResponse(uid, { type, data: { requestId, ...data } } as never),
+    );
   }
 
   override addAll(id: string, rooms: Set<Room>): Promise<void> {
@@ -279,7 +249,7 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   override publish(message: Parameters<ClusterAdapterWithHeartbeat["publish"]>[0]): void {
     const type: number = message.type;
     if (type !== Type.HEARTBEAT && type !== Type.ADAPTER_CLOSE) {
-      ClusterAdapter.prototype["publish"].call(this, message);
+      base.publish.call(this, message);
     }
   }
 
@@ -305,19 +275,9 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   ): Promise<void> {
     this.#transport.respond(this, requesterUid, { ...response, nsp: this.wireName });
   }
-
-  #nextId(): number {
-    const nsp = this.nsp as { _ids: number };
-    return nsp._ids++;
-  }
 }
 
 /** Sets do not travel as the protocol of the adapter wants them. */
 function encode({ rooms, except, flags }: Opts): WireOpts {
   return { rooms: [...rooms], except: [...(except ?? [])], flags: flags ?? {} } as WireOpts;
-}
-
-function textOf(parts: readonly (string | Buffer)[]): Buffer | undefined {
-  const [first] = parts;
-  return typeof first === "string" && parts.length === 1 ? Buffer.from(`4${first}`) : undefined;
 }
