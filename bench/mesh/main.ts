@@ -37,7 +37,11 @@ class Running {
   static async start(system: SystemName, workers: number, clients: number): Promise<Running> {
     const env = { ...process.env, SYSTEM: system, WORKERS: String(workers) };
     const child = fork(new URL("server.js", import.meta.url), { env, execArgv: [] });
-    const [{ port, pids }] = (await once(child, "message")) as [Ready];
+    const { port, pids } = await new Promise<Ready>((resolve) =>
+      child.on("message", (said: Partial<Ready>) => {
+        if (said.port !== undefined) resolve(said as Ready); // pm2 is told that it is ready, too
+      }),
+    );
     const sockets: WebSocket[] = [];
     while (sockets.length < clients) {
       const batch = Math.min(50, clients - sockets.length);

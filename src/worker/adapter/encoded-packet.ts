@@ -80,3 +80,18 @@ export function webSocketFrame(data: Buffer): [head: Buffer, data: Buffer] {
   }
   return [head, data];
 }
+
+/** Remembers what the parser made of the last packet. */
+export class Capture {
+  readonly #encoder: { encode(packet: unknown): unknown };
+  last: unknown;
+
+  constructor(encoder: { encode(packet: unknown): unknown }) {
+    this.#encoder = encoder;
+  }
+
+  encode(packet: unknown): unknown {
+    this.last = this.#encoder.encode(packet);
+    return this.last;
+  }
+}

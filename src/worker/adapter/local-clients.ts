@@ -2,10 +2,14 @@ import type { Adapter } from "socket.io-adapter";
 import { type Packet, webSocketFrame, withId } from "./encoded-packet.js";
 import { Type } from "./message-types.js";
 import { OutgoingPacket } from "./outgoing-packet.js";
-import type { EncodedBroadcast } from "./transport.js";
+import type { EncodedBroadcast, WireOpts } from "./transport.js";
 
 /** A socket of socket.io, as far as the adapter writes to it. */
 interface LocalSocket {
+  readonly id: string;
+  readonly handshake: object;
+  readonly rooms: Iterable<unknown>;
+  readonly data: unknown;
   readonly acks: Map<number, (...args: unknown[]) => void>;
   readonly client: { writeToEngine(parts: readonly unknown[], opts: object): void };
   notifyOutgoingListeners?(packet: Packet): void;
@@ -29,7 +33,7 @@ export function writeToClients(
   answer: (type: number, data: object) => void,
 ): void {
   const { packet, requestId, message } = broadcast;
-  const { flags, rooms, except } = broadcast.opts;
+  const { flags } = broadcast.opts;
   const nsp = adapter.nsp as { _ids: number };
   const id = requestId === undefined ? undefined : nsp._ids++;
   const parts = id === undefined ? [...packet.parts] : withId(packet, id);
@@ -41,9 +45,8 @@ export function writeToClients(
     ...(text && { wsPreEncodedFrame: webSocketFrame(text) }),
   };
   const outgoing = new OutgoingPacket(nsp, parts);
-  const opts = { rooms: new Set(rooms), except: new Set(except), flags };
   let clientCount = 0;
-  (adapter as unknown as Applying).apply(opts, (socket) => {
+  eachSocket(adapter, broadcast.opts, (socket) => {
     clientCount++;
     if (id !== undefined) {
       socket.acks.set(id, (answered) => answer(Type.BROADCAST_ACK, { packet: answered }));
@@ -52,6 +55,12 @@ export function writeToClients(
     socket.client.writeToEngine(parts, packetOpts);
   });
   if (id !== undefined) answer(Type.BROADCAST_CLIENT_COUNT, { clientCount });
+}
+
+/** Calls `act` for those of this worker's sockets that `opts` are about. */
+export function eachSocket(adapter: Adapter, opts: WireOpts, act: (socket: LocalSocket) => void) {
+  const sets = { rooms: new Set(opts.rooms), except: new Set(opts.except) };
+  (adapter as unknown as Applying).apply(sets, act);
 }
 
 function textOf(parts: readonly (string | Buffer)[]): Buffer | undefined {

@@ -6,6 +6,7 @@ import { broadcastFrame, readBroadcast } from "./broadcast-frame.js";
 import { messageFrame, readMessage } from "./message-frame.js";
 import { Type } from "./message-types.js";
 import { everybody, RoomAudience, type RoomSeeds, roomSeeds } from "./room-audience.js";
+import { type FoundSockets, readSockets, socketsFrame } from "./sockets-frame.js";
 import type {
   ClusterTransport,
   EncodedBroadcast,
@@ -113,6 +114,11 @@ export class MeshTransport implements ClusterTransport {
     if (peer !== undefined) this.#mesh.answer(peer, messageFrame(response));
   }
 
+  found(_station: Station, found: FoundSockets): void {
+    const peer = this.#othersOf(found.nsp).get(found.requesterUid);
+    if (peer !== undefined) this.#mesh.answer(peer, socketsFrame(found));
+  }
+
   told(): Promise<void> {
     return this.#mesh.told();
   }
@@ -171,6 +177,9 @@ export class MeshTransport implements ClusterTransport {
       if (kind === Kind.BROADCAST) {
         const broadcast = readBroadcast(payload);
         for (const station of this.#stationsOf(broadcast.nsp)) station.receiveBroadcast(broadcast);
+      } else if (kind === Kind.SOCKETS) {
+        const found = readSockets(payload);
+        this.#stations.get(found.nsp)?.get(found.requesterUid)?.receiveSockets(found);
       } else if (kind === Kind.MESSAGE) {
         const message = readMessage(payload);
         for (const station of this.#stationsOf(message.nsp)) station.receive(message);

@@ -1,5 +1,6 @@
 import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
 import type { EncodedPacket } from "./encoded-packet.js";
+import type { FoundSockets } from "./sockets-frame.js";
 
 export type Room = string;
 
@@ -31,6 +32,7 @@ export interface Station {
   lost(uid: string): void;
   receive(message: ClusterMessage): void;
   receiveBroadcast(broadcast: EncodedBroadcast): void;
+  receiveSockets(found: FoundSockets): void;
   /** Whether a client of this worker has this id. */
   hasSocket(id: string): boolean;
 }
@@ -52,6 +54,8 @@ export interface ClusterTransport {
   publish(station: Station, message: ClusterMessage, unconcerned?: Unconcerned): void;
   broadcast(station: Station, broadcast: EncodedBroadcast, unconcerned?: Unconcerned): void;
   respond(station: Station, requesterUid: string, response: ClusterResponse): void;
+  /** Answers `fetchSockets()`. */
+  found(station: Station, found: FoundSockets): void;
   /** Resolves when all others know of all members here. */
   told(): Promise<void>;
   /** Resolves when what the others have told before is known here. */

@@ -2,15 +2,19 @@ import type { ClusterMessage, ClusterResponse, MessageType } from "socket.io-ada
 import { Adapter, ClusterAdapter, ClusterAdapterWithHeartbeat } from "socket.io-adapter";
 import { AckedBroadcasts } from "./acked-broadcasts.js";
 import { toPayload } from "./cloneable.js";
-import { type EncodedPacket, type Packet, toEncodedPacket } from "./encoded-packet.js";
+import { Capture, type EncodedPacket, type Packet, toEncodedPacket } from "./encoded-packet.js";
 import { Later } from "./later.js";
-import { writeToClients } from "./local-clients.js";
+import { eachSocket, writeToClients } from "./local-clients.js";
 import { Type } from "./message-types.js";
+import type { FoundSockets, SocketDetails } from "./sockets-frame.js";
 import type { ClusterTransport, EncodedBroadcast, Room, Station, WireOpts } from "./transport.js";
 
 type Opts = Parameters<ClusterAdapterWithHeartbeat["broadcast"]>[1];
 type AckArgs = Parameters<ClusterAdapterWithHeartbeat["broadcastWithAck"]>;
 type Namespace = Adapter["nsp"];
+
+/** `fetchSockets()` in another worker. */
+type Question = ClusterMessage & { data: { opts: WireOpts; requestId: string } };
 
 /** What TypeScript hides of the base classes. */
 interface Hidden {
@@ -29,21 +33,6 @@ const base = ClusterAdapter.prototype as unknown as {
   onMessage(message: ClusterMessage): void;
   publish(message: object): void;
 };
-
-/** Remembers what the parser made of the last packet. */
-class Capture {
-  readonly #encoder: { encode(packet: unknown): unknown };
-  last: unknown;
-
-  constructor(encoder: { encode(packet: unknown): unknown }) {
-    this.#encoder = encoder;
-  }
-
-  encode(packet: unknown): unknown {
-    this.last = this.#encoder.encode(packet);
-    return this.last;
-  }
-}
 
 /**
  * All of Socket.IO's cross-server API (C1) over a transport that knows who is there.
@@ -106,6 +95,10 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
 
   /** The base class of the base class: who is there is not to be learnt from messages. */
   receive(message: ClusterMessage): void {
+    if (message.type === (Type.FETCH_SOCKETS as MessageType)) {
+      this.#tellSockets(message as Question);
+      return;
+    }
     const named = { ...message, nsp: this.nsp.name };
     try {
       base.onMessage.call(this, named);
@@ -121,6 +114,20 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     writeToClients(this, broadcast, (type, data) =>
       this.publishResponse(uid, { type, data: { requestId, ...data } } as never),
     );
+  }
+
+  #tellSockets({ uid: requesterUid, data: { opts, requestId } }: Question): void {
+    const sockets: SocketDetails[] = [];
+    eachSocket(this, opts, ({ id, handshake, rooms, data }) => {
+      sockets.push({ id, handshake, rooms: [...rooms], data });
+    });
+    const { uid, wireName: nsp } = this;
+    this.#transport.found(this, { uid, nsp, requesterUid, requestId, sockets });
+  }
+
+  receiveSockets({ uid, requestId, sockets }: FoundSockets): void {
+    const answer = { type: Type.FETCH_SOCKETS_RESPONSE, uid, nsp: this.nsp.name };
+    super.onResponse({ ...answer, data: { requestId, sockets } } as unknown as ClusterResponse);
   }
 
   override addAll(id: string, rooms: Set<Room>): Promise<void> {
@@ -255,15 +262,14 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
 
   protected override async doPublish(message: ClusterMessage): Promise<string> {
     const named = { ...message, nsp: this.wireName };
-    const { requestId } = ("data" in message ? message.data : {}) as { requestId?: string };
-    const none = { [Type.FETCH_SOCKETS]: { requestId, sockets: [] } } as Record<number, object>;
-    const nothing = none[message.type];
+    const isQuestion = message.type === (Type.FETCH_SOCKETS as MessageType);
     this.#transport.publish(this, named, (uids) => {
+      if (!isQuestion) return;
+      const { requestId } = (message as Question).data;
       // Whom it does not concern has found nobody.
-      if (nothing === undefined) return;
       for (const uid of uids) {
-        const answer = { type: Type.FETCH_SOCKETS_RESPONSE, uid, nsp: this.nsp.name };
-        super.onResponse({ ...answer, data: nothing } as unknown as ClusterResponse);
+        const { wireName: nsp, uid: requesterUid } = this;
+        this.receiveSockets({ uid, nsp, requesterUid, requestId, sockets: [] });
       }
     });
     return ""; // no offset: connection state recovery is not supported
