@@ -106,7 +106,9 @@ export class HashTable {
     const [keys, counts] = [this.#keys, this.#counts];
     this.#keys = new Uint32Array(length);
     if (counts !== undefined) this.#counts = new Uint8Array(length);
-    for (const [slot, key] of keys.entries()) {
+    // Not with entries(), which takes ten times as long: the event loop waits for this.
+    for (let slot = 0; slot < keys.length; slot++) {
+      const key = keys[slot] as number;
       if (key !== 0) this.#put(this.#find(key), key, counts?.[slot] ?? 1);
     }
   }
