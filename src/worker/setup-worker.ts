@@ -109,8 +109,8 @@ async function finishSetUp(
     gateway = await runtime.attach(host, name, options, welcome);
   }
   // The first fetchSockets() already sees all others: over IPC their answers to our adapters'
-  // greeting are here when they have answered the primary.
-  await (door === undefined ? channel.whois("") : door.ready());
+  // greeting are here when they have answered the primary. It has answered a listen() then, too.
+  await Promise.all([channel.whois(""), door?.ready()]);
   refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }

@@ -24,19 +24,21 @@ export function meshStats(): MeshStats | undefined {
   return stats();
 }
 
+/** The same for all servers of this process; see `enterMesh()`. */
+export function meshDoor(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoor | undefined> {
+  door ??= enterMesh(channel, welcome);
+  return door;
+}
+
 /**
- * Enters the mesh, once per process.
- *
  * @returns `undefined` when the primary is of an earlier version: the messages have to go through
  *   it, as those of the other workers do (M6)
  * @throws SupervisorError `ERR_SUPERVISOR_PROTOCOL` when it is of a later one
  */
-export function meshDoor(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoor | undefined> {
-  door ??= enter(channel, welcome);
-  return door;
-}
-
-async function enter(channel: PrimaryChannel, welcome: Welcome): Promise<MeshDoor | undefined> {
+export async function enterMesh(
+  channel: PrimaryChannel,
+  welcome: Welcome,
+): Promise<MeshDoor | undefined> {
   if (welcome.protocol === undefined) {
     process.emitWarning(
       "The primary runs an earlier version of socket-supervisor, so messages between workers go " +

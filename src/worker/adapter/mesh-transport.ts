@@ -5,7 +5,7 @@ import type { AdapterId, Peer } from "../mesh/peer.js";
 import { broadcastFrame, readBroadcast } from "./broadcast-frame.js";
 import { messageFrame, readMessage } from "./message-frame.js";
 import { Type } from "./message-types.js";
-import { everybody, RoomAudience, type RoomSeeds, roomSeeds } from "./room-audience.js";
+import { RoomAudience, type RoomSeeds, roomSeeds, serversAmong } from "./room-audience.js";
 import { type FoundSockets, readSockets, socketsFrame } from "./sockets-frame.js";
 import type {
   ClusterTransport,
@@ -137,7 +137,7 @@ export class MeshTransport implements ClusterTransport {
   ): void {
     const audience =
       opts === undefined
-        ? everybody
+        ? serversAmong(() => this.#othersOf(station.wireName).values())
         : new RoomAudience(this.#seedsOf(station), opts.rooms, (id) => station.hasSocket(id));
     this.#mesh.post(() => {
       const { peers } = this.#mesh;

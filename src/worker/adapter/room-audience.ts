@@ -39,7 +39,15 @@ export interface Audience {
   among(peers: Iterable<Peer>): (peer: Peer) => boolean;
 }
 
-export const everybody: Audience = { among: () => () => true };
+/** The workers that have a server of the namespace, whether or not it has clients. */
+export function serversAmong(servers: () => Iterable<Peer>): Audience {
+  return {
+    among: () => {
+      const known = new Set(servers());
+      return (peer) => !peer.isKnown || known.has(peer);
+    },
+  };
+}
 
 /**
  * The workers that have a member of one of the rooms, or a client of the namespace when there are

@@ -111,7 +111,13 @@ const PROPERTIES = [
 ];
 
 /** What a handshake was when it was encoded, and the bytes. */
-const encodedHandshakes = new WeakMap<object, { values: unknown[]; bytes: Buffer }>();
+interface Encoded {
+  readonly own: Readonly<Record<string, unknown>>;
+  readonly auth: Readonly<Record<string, unknown>> | undefined;
+  readonly bytes: Buffer;
+}
+
+const encodedHandshakes = new WeakMap<object, Encoded>();
 
 /** The first byte of a handshake: it has the usual properties; it has others. */
 const USUAL = 0;
@@ -121,21 +127,33 @@ const OTHER = 1;
  * Once in a handshake's life, unless one of its properties, or of its `auth`, is another one now.
  */
 function encodeHandshake(handshake: object): Buffer {
-  const { sessionStore: _, ...own } = handshake as Record<string, unknown>; // it may be circular
-  const auth = typeof own.auth === "object" && own.auth !== null ? Object.values(own.auth) : [];
-  const values = [...Object.values(own), ...auth];
   const known = encodedHandshakes.get(handshake);
-  if (known !== undefined && isSame(known.values, values)) return known.bytes;
-  const names = Object.keys(own);
+  const now = handshake as Record<string, unknown>;
+  if (known !== undefined && isSame(known.own, now)) {
+    if (known.auth === undefined || isSame(known.auth, now.auth as Record<string, unknown>)) {
+      return known.bytes;
+    }
+  }
+  const { sessionStore: _, ...sent } = now; // it may be circular
+  const names = Object.keys(sent);
   const isUsual =
     names.length === PROPERTIES.length && names.every((name) => PROPERTIES.includes(name));
-  const bytes = Buffer.concat([Buffer.of(isUsual ? USUAL : OTHER), serializeWhatCan(own)]);
-  encodedHandshakes.set(handshake, { values, bytes });
+  const bytes = Buffer.concat([Buffer.of(isUsual ? USUAL : OTHER), serializeWhatCan(sent)]);
+  const auth = typeof now.auth === "object" && now.auth !== null ? { ...now.auth } : undefined;
+  encodedHandshakes.set(handshake, { own: { ...now }, auth, bytes });
   return bytes;
 }
 
-const isSame = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a.length === b.length && a.every((value, n) => Object.is(value, b[n]));
+/** Whether both have the same properties with the same values. */
+function isSame(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>) {
+  let count = 0;
+  for (const name in b) {
+    if (!Object.is(a[name], b[name])) return false;
+    count++;
+  }
+  for (const _ in a) count--;
+  return count === 0;
+}
 
 /** A handshake that is decoded when somebody looks at it; hardly anybody does. */
 function lazyHandshake(bytes: Buffer): object {

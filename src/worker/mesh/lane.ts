@@ -9,6 +9,8 @@ const MERGE = 64 * 1024;
 
 export interface LaneListener {
   onFrame(kind: number, payload: Buffer): void;
+  /** All that has come is read; what it led to can leave together. */
+  onRead(): void;
   /** The other side may forget what it sent before `offset`. */
   onAckDue(offset: number): void;
   /** The connection is gone; `error`: it was closed because of what came over it. */
@@ -159,6 +161,7 @@ export class Lane {
       this.#lost(socket, error);
       return;
     }
+    this.#listener.onRead();
     if (this.#read - this.#readTold < ACK_EVERY || this.#socket !== socket) return;
     this.#readTold = this.#read;
     this.#listener.onAckDue(this.#read);

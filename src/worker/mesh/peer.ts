@@ -73,6 +73,11 @@ export class Peer {
     return this.#rooms.size;
   }
 
+  /** Whether all of its rooms are known. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
   /** Whether it may have a member of the room with this hash. */
   has(hash: number): boolean {
     return !this.#isKnown || this.knows(hash);
@@ -151,6 +156,8 @@ export class Peer {
   #lane(name: LaneName): Lane {
     return new Lane({
       onFrame: (kind, payload) => this.#onFrame(name, kind, payload),
+      // Answers need not wait for the end of the turn.
+      onRead: () => this.lanes.data.flush(),
       onAckDue: (offset) => {
         const frame = newFrame(Kind.ACK, 9);
         frame[FRAME_HEAD] = name === "news" ? 0 : 1;
