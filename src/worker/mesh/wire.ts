@@ -15,7 +15,7 @@ export interface Wire {
 export function unixWire(dir: string): Wire {
   return {
     async listen(accept) {
-      const path = join(dir, `m${process.pid}-${randomBytes(6).toString("hex")}.sock`);
+      const path = join(dir, `m${process.pid}-${randomBytes(5).toString("hex")}.sock`);
       const server = createServer(accept);
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
