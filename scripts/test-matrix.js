@@ -1,14 +1,14 @@
 // Runs the integration tests on each version of Node that the package supports, one after the other.
 //
 //   npm run test:matrix
-//   npm run test:matrix -- --node 24 --node 26 test/integration/hang.test.ts
+//   npm run test:matrix -- --node 24 --node 26 test/integration/hang.timed.test.ts
 //   npm run test:matrix -- --install          only gets the binaries
 //
 // The binaries come from the npm package "node", once, into a folder below node_modules. What is no
-// --node goes to tap: files, and its options.
+// --node goes to `npm test`: files, and its options.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,9 +16,8 @@ const VERSIONS = ["20.19", "22", "24", "26"];
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CACHE = join(ROOT, "node_modules/.cache/node-matrix");
-const TAP = join(ROOT, "node_modules/tap/dist/esm/run.mjs");
 
-/** The versions and tap's arguments that a command line asks for. */
+/** The versions and the arguments of `npm test` that a command line asks for. */
 function parse(args) {
   const versions = [];
   const rest = [];
@@ -30,15 +29,8 @@ function parse(args) {
   }
   const unknown = versions.filter((version) => !/^\d+(\.\d+){0,2}$/.test(version));
   if (unknown.length > 0) throw new Error(`--node ${unknown[0]}: a version is a number, as in 24`);
-  const files = rest.some((arg) => arg.endsWith(".ts")) ? [] : integrationTests();
+  const files = rest.some((arg) => !arg.startsWith("--")) ? [] : ["test/integration"];
   return { versions: versions.length > 0 ? versions : VERSIONS, args: [...rest, ...files] };
-}
-
-function integrationTests() {
-  const folder = "test/integration";
-  return readdirSync(join(ROOT, folder))
-    .filter((file) => file.endsWith(".test.ts"))
-    .map((file) => `${folder}/${file}`);
 }
 
 /** @returns the path of this version's binary, which is installed if it is not there yet */
@@ -64,10 +56,10 @@ function nodeOf(version) {
   return binary;
 }
 
-/** Runs tap, and with it everything that the tests start, on one Node. */
+/** Runs the suite, and with it everything that the tests start, on one Node. */
 async function run(binary, args) {
   const { npm_config_prefix: _, ...env } = process.env;
-  const child = spawn(binary, [TAP, "run", "--reporter=tap", ...args], {
+  const child = spawn(binary, ["--import", "tsx", "scripts/suite/main.ts", ...args], {
     cwd: ROOT,
     // "node" and "#!/usr/bin/env node" in what the tests start are this one, too.
     env: { ...env, NODE: binary, PATH: dirname(binary) + delimiter + process.env.PATH },
@@ -79,8 +71,7 @@ async function run(binary, args) {
     last = (last + text).slice(-4_096);
   });
   const [code, signal] = await once(child, "close");
-  // Of all assertions; only the outermost line has no indentation.
-  const totals = /^# \{ (total: .*) \}$/m.exec(last)?.[1] ?? `no result (${signal ?? code})`;
+  const totals = /^\d+ passed, \d+ failed$/m.exec(last)?.[0] ?? `no result (${signal ?? code})`;
   return { passed: code === 0, totals };
 }
 

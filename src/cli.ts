@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { CliError } from "./cli/client.js";
+import { CliError, controlSocket } from "./cli/client.js";
 import { inspect, reload, scale, status, stop, type Target } from "./cli/commands.js";
 import { LOAD_HELP } from "./cli/load-help.js";
-import { controlPath, defaultName, safeName } from "./control-path.js";
+import { defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
 
 const WHICH = `
@@ -104,7 +104,10 @@ async function main(args: string[]): Promise<void> {
     return;
   }
   const name = values.name ?? defaultName(process.cwd());
-  const path = values.socket === undefined ? controlPath(name) : resolve(values.socket);
+  const path = controlSocket(
+    name,
+    values.socket === undefined ? undefined : resolve(values.socket),
+  );
   const target: Target = {
     name: values.socket ?? safeName(name),
     path,

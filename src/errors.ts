@@ -14,7 +14,7 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_PROTOCOL:
     "Primary and worker run versions of this package that do not understand each other.",
   ERR_SUPERVISOR_STATE: "The manager was asked for something its state does not allow.",
-  ERR_SUPERVISOR_BOOT: "A worker ended, or was ended, before it was ready.",
+  ERR_SUPERVISOR_BOOT: "A worker ended before it was ready, or its process could not be started.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
   ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
@@ -68,11 +68,9 @@ export class WorkerBootError extends SupervisorError {
   /** How it failed, as the message says it. */
   readonly why: string;
 
-  constructor(exit: WorkerExit, why: string) {
-    super(
-      "ERR_SUPERVISOR_BOOT",
-      `Worker ${exit.pid ?? "(no process)"} ${why}.${quoteStderr(exit.stderr)}`,
-    );
+  constructor(exit: WorkerExit, why: string, options?: ErrorOptions) {
+    const worker = `Worker ${exit.pid ?? "(no process)"}`;
+    super("ERR_SUPERVISOR_BOOT", `${worker} ${why}.${quoteStderr(exit.stderr)}`, options);
     this.exit = exit;
     this.why = why;
   }

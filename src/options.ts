@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "./errors.js";
+import { MAX_QUEUE } from "./limits.js";
 import {
   environment,
   expectObject,
@@ -61,6 +62,11 @@ export interface ClusterManagerOptions {
   hangTimeout?: number;
   /** Bytes of resident memory above which a worker is replaced gracefully. Default: no limit. */
   maxMemory?: number;
+  /**
+   * Bytes that may wait in the primary for one worker. One that does not read them is killed and
+   * replaced, also under a debugger. Default: 67,108,864 (64 MiB).
+   */
+  maxQueue?: number;
   /** What the CLI calls this cluster. Default: `name` of the nearest package.json. */
   name?: string;
   /** Open a control socket, for the CLI and health checks. Default: `true`. */
@@ -71,8 +77,12 @@ export interface ClusterManagerOptions {
 
 export type ResolvedManagerOptions = Readonly<
   Required<
-    Omit<ClusterManagerOptions, "port" | "host" | "execArgv" | "exec" | "maxMemory" | "name">
+    Omit<
+      ClusterManagerOptions,
+      "port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name"
+    >
   > & {
+    maxQueue: number | undefined;
     name: string | undefined;
     exec: string | undefined;
     maxMemory: number | undefined;
@@ -99,10 +109,17 @@ export interface StickyOptions {
   requestLineTimeout?: number;
   /** Connections that may be without a request line at once. Default: 10,000. */
   maxUnrouted?: number;
+  /**
+   * Bytes that may wait in the primary for one worker; one that does not read them is killed. It
+   * counts for all servers of the process: the last one given. Default: that of the
+   * `ClusterManager`, or 67,108,864 (64 MiB).
+   */
+  maxQueue?: number;
 }
 
 export type ResolvedStickyOptions = Readonly<
-  Required<Omit<StickyOptions, "tls" | "name">> & {
+  Required<Omit<StickyOptions, "tls" | "name" | "maxQueue">> & {
+    maxQueue: number | undefined;
     tls: boolean | undefined;
     name: string | undefined;
   }
@@ -140,6 +157,7 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
       options.maxMemory === undefined
         ? undefined
         : integer("maxMemory", options.maxMemory, 0, 1, Number.MAX_SAFE_INTEGER),
+    maxQueue: queueBytes("maxQueue", options.maxQueue),
     name: text("name", options.name),
     control: flag("control", options.control, true),
     logger: logger("logger", options.logger),
@@ -159,6 +177,7 @@ export function resolveStickyOptions(options: StickyOptions = {}): ResolvedStick
     name: text("name", options.name),
     requestLineTimeout: milliseconds("requestLineTimeout", options.requestLineTimeout, 10_000),
     maxUnrouted: integer("maxUnrouted", options.maxUnrouted, 10_000, 1, 1_000_000),
+    maxQueue: queueBytes("maxQueue", options.maxQueue),
   });
 }
 
@@ -207,6 +226,12 @@ function hangTimeout(name: string, value: unknown): number {
     value,
     `more than ${HEARTBEAT_TIMEOUT} ms, after which a silent worker gets no new sessions`,
   );
+}
+
+/** Less than Node itself lets wait before it says that a channel is behind would be no bound. */
+function queueBytes(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  return integer(name, value, MAX_QUEUE, 256 * 1024, Number.MAX_SAFE_INTEGER);
 }
 
 /** How many workers: an option, and the argument of `scale()`. */

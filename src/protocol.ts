@@ -5,6 +5,7 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
+import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
 import {
   isMeshEntrance,
   isMeshMember,
@@ -35,6 +36,8 @@ export type ToWorker =
   | { type: "supervisor:owner"; id: number; gateway: string | null }
   /** "Tell me all sessions you opened, then answer": see owner-directory.ts. */
   | { type: "supervisor:sync"; id: number }
+  /** Listen with your gateway in `dir`, since where it was is gone; then tell. */
+  | { type: "supervisor:listen"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
   /** The answer to `mesh-enter`: who is there. Those who come and go from then on are told. */
@@ -61,6 +64,8 @@ export type ToPrimary =
   | { type: "supervisor:mesh-enter"; address: string }
   /** It has given up on the worker `id` of the mesh. */
   | { type: "supervisor:mesh-stuck"; id: number; why: string }
+  /** Where its gateway listens from now on; `null`: it could not. */
+  | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
   | ({ type: "supervisor:heartbeat" } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
@@ -109,7 +114,10 @@ export interface Listener {
 /** What a worker is told when it says hello. */
 export interface Welcome {
   routing: Routing;
-  gatewayDir: string;
+  /** A manager starts and ends it: it leaves the signals to that one. */
+  managed: boolean;
+  /** `null`: no folder can be used at present. */
+  gatewayDir: string | null;
   /** ms */
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
@@ -124,7 +132,10 @@ export interface Welcome {
 export interface WorkerVitals {
   /** Share of the time that its event loop was busy, 0 to 1. */
   eventLoopUtilization: number;
-  /** The longest that the event loop was late since the last heartbeat (ms). */
+  /**
+   * The longest that the event loop was late since the last heartbeat: how long after its time a timer
+   * of 20 ms came (ms). 0 to 1 in an idle worker.
+   */
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
@@ -132,11 +143,15 @@ export interface WorkerVitals {
   mesh?: MeshVitals;
 }
 
-/** What happened to a worker's sessions since its last notice. */
+/**
+ * What happened to a worker's sessions since its last notice: first those that it had told of
+ * ended, then those opened that are open still. An id in both was used again (never the other way
+ * round: a session that opened and ended in between is in neither).
+ */
 export interface SessionNotice {
   type: "supervisor:sessions";
-  opened: string[];
   closed: string[];
+  opened: string[];
   /** Handshakes that were refused: their reservation can be released. */
   refused: number;
   /** Set when this notice answers a `sync`. */
@@ -146,78 +161,93 @@ export interface SessionNotice {
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
 export type Routing = "direct" | "upstream";
 
-/** `source` of every message of `@socket.io/cluster-adapter`. */
-export const ADAPTER_SOURCE = "_sio_adapter";
-
-/** `MessageType.ADAPTER_CLOSE` of socket.io-adapter; a test holds the two equal. */
-export const ADAPTER_CLOSE = 13;
-
-/** A message of the cluster adapter; `uid` names one adapter (one namespace of one worker). */
-export interface AdapterMessage {
-  source: typeof ADAPTER_SOURCE;
-  type: number;
-  uid: string;
-  nsp: string;
-}
-
 type Fields = Record<string, unknown>;
 
+/** The longest delay that Node's timers take (ms). */
+const MAX_DELAY = 2 ** 31 - 1;
+
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-const isStrings = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === "string");
+const isNumber = (value: unknown, min: number, max: number): value is number =>
+  typeof value === "number" && value >= min && value <= max; // never NaN
+/** Ids, counts, bytes. */
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
+const isDelay = (value: unknown): value is number => isNumber(value, 0, MAX_DELAY);
+const isText = (value: unknown): value is string =>
+  typeof value === "string" && value.length <= MAX_TEXT;
+const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
+const isBytes = (value: unknown): value is Uint8Array =>
+  value instanceof Uint8Array && value.byteLength <= MAX_HANDOFF_BYTES;
+/** Messages of `@socket.io/sticky` do not have it. */
+const isOptionalFlag = (value: unknown): boolean =>
+  value === undefined || typeof value === "boolean";
+
+/** Not with `every()`, which passes over holes. */
+function isTexts(value: unknown): value is string[] {
+  if (!Array.isArray(value)) return false;
+  for (let index = 0; index < value.length; index++) if (!isText(value[index])) return false;
+  return true;
+}
 
 const isListener = (value: unknown): value is Listener =>
   isFields(value) &&
   typeof value.secure === "boolean" &&
-  typeof value.index === "number" &&
-  (value.name === undefined || typeof value.name === "string");
+  isCount(value.index) &&
+  (value.name === undefined || isText(value.name));
 
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
-  "supervisor:hello": (m) => m.protocol === undefined || typeof m.protocol === "number",
-  "supervisor:ready": (m) => m.gateway === null || typeof m.gateway === "string",
-  "supervisor:mesh-enter": (m) => typeof m.address === "string",
-  "supervisor:mesh-stuck": (m) => typeof m.id === "number" && typeof m.why === "string",
+  "supervisor:hello": (m) => m.protocol === undefined || isCount(m.protocol),
+  "supervisor:ready": (m) => isTextOrNull(m.gateway),
+  "supervisor:gateway": (m) => isTextOrNull(m.gateway),
+  "supervisor:mesh-enter": (m) => isText(m.address),
+  "supervisor:mesh-stuck": (m) => isCount(m.id) && isText(m.why),
   "supervisor:sessions": (m) =>
-    isStrings(m.opened) && isStrings(m.closed) && typeof m.refused === "number",
+    isTexts(m.closed) &&
+    isTexts(m.opened) &&
+    isCount(m.refused) &&
+    (m.sync === undefined || isCount(m.sync)),
   "supervisor:heartbeat": (m) =>
-    typeof m.eventLoopUtilization === "number" &&
-    typeof m.eventLoopDelay === "number" &&
-    typeof m.rss === "number" &&
+    isNumber(m.eventLoopUtilization, 0, 1) &&
+    isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
+    isCount(m.rss) &&
     (m.mesh === undefined || isMeshVitals(m.mesh)),
-  "supervisor:whois": (m) => typeof m.id === "number" && typeof m.sid === "string",
-  "supervisor:place": (m) =>
-    typeof m.id === "number" && (m.address === undefined || typeof m.address === "string"),
-  "supervisor:return": (m) => m.data instanceof Uint8Array && isListener(m.listener),
-  "supervisor:inspector": (m) =>
-    (m.url === null || typeof m.url === "string") && typeof m.usr1Handlers === "number",
-  "supervisor:lease": (m) => typeof m.id === "number" && typeof m.name === "string",
+  "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
+  "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
+  "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),
+  "supervisor:inspector": (m) => isTextOrNull(m.url) && isCount(m.usr1Handlers),
+  "supervisor:lease": (m) => isCount(m.id) && isText(m.name),
   "supervisor:lease-over": (m) =>
-    typeof m.id === "number" && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
-  "sticky:connection": (m) => typeof m.data === "string",
-  "sticky:disconnection": (m) => typeof m.data === "string",
+    isCount(m.id) && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
+  "sticky:connection": (m) => isText(m.data),
+  "sticky:disconnection": (m) => isText(m.data),
 };
 
 const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
-  "sticky:connection": (m) => m.data instanceof Uint8Array && isListener(m.listener),
+  "sticky:connection": (m) =>
+    isBytes(m.data) &&
+    isListener(m.listener) &&
+    isOptionalFlag(m.placed) &&
+    isOptionalFlag(m.returned),
   "supervisor:welcome": (m) =>
-    typeof m.gatewayDir === "string" &&
-    typeof m.routing === "string" &&
-    typeof m.hangTimeout === "number" &&
-    m.ticketKeys instanceof Uint8Array &&
-    (m.protocol === undefined || typeof m.protocol === "number") &&
-    (m.maxQueue === undefined || typeof m.maxQueue === "number"),
-  "supervisor:owner": (m) =>
-    typeof m.id === "number" && (m.gateway === null || typeof m.gateway === "string"),
-  "supervisor:sync": (m) => typeof m.id === "number",
-  "supervisor:peer-gone": (m) => typeof m.gateway === "string",
+    isTextOrNull(m.gatewayDir) &&
+    (m.routing === "direct" || m.routing === "upstream") &&
+    isOptionalFlag(m.managed) && // primaries of earlier versions do not tell it
+    isDelay(m.hangTimeout) &&
+    isBytes(m.ticketKeys) &&
+    (m.maxQueue === undefined || isCount(m.maxQueue)) &&
+    (m.protocol === undefined || isCount(m.protocol)),
+  "supervisor:owner": (m) => isCount(m.id) && isTextOrNull(m.gateway),
+  "supervisor:sync": (m) => isCount(m.id),
+  "supervisor:listen": (m) => isText(m.dir),
+  "supervisor:peer-gone": (m) => isText(m.gateway),
   "supervisor:mesh": isMeshEntrance,
   "supervisor:mesh-joined": isMeshMember,
-  "supervisor:mesh-gone": (m) => typeof m.id === "number",
-  "supervisor:drain": (m) => typeof m.timeout === "number",
-  "supervisor:stop": (m) => typeof m.timeout === "number",
+  "supervisor:mesh-gone": (m) => isCount(m.id),
+  "supervisor:drain": (m) => isDelay(m.timeout),
+  "supervisor:stop": (m) => isDelay(m.timeout),
   "supervisor:inspect": () => true,
-  "supervisor:lease-noted": (m) => typeof m.id === "number",
-  "supervisor:lease-granted": (m) => typeof m.id === "number",
+  "supervisor:lease-noted": (m) => isCount(m.id),
+  "supervisor:lease-granted": (m) => isCount(m.id),
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {
@@ -226,16 +256,6 @@ export function isToPrimary(message: unknown): message is ToPrimary {
 
 export function isToWorker(message: unknown): message is ToWorker {
   return isFields(message) && passes(toWorker, message);
-}
-
-export function isAdapterMessage(message: unknown): message is AdapterMessage {
-  return (
-    isFields(message) &&
-    message.source === ADAPTER_SOURCE &&
-    typeof message.type === "number" &&
-    typeof message.uid === "string" &&
-    typeof message.nsp === "string"
-  );
 }
 
 function passes(guards: Record<string, (m: Fields) => boolean>, message: Fields): boolean {

@@ -39,7 +39,10 @@ export class AppNamespace<E extends EventsDeclaration = EventsDeclaration> {
 
     this.nsp = shared.app.io.of(name);
     const sessionOf = onePerSocket((socket) => new Session(shared, this.table, socket));
-    this.nsp.use((socket, proceed) => void sessionOf(socket).admit(proceed));
+    this.nsp.use((socket, proceed) => {
+      const session = sessionOf(socket);
+      session.admit(proceed).catch(session.failed);
+    });
     // Sockets whose state was recovered, or that were here first, have passed no middleware.
     this.nsp.on("connection", (socket) => sessionOf(socket).attach());
     for (const socket of this.nsp.sockets.values()) sessionOf(socket).attach();

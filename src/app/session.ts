@@ -72,17 +72,25 @@ export class Session {
     }
   }
 
+  /** Tells of an error of this class itself: those of the application have been answered. */
+  readonly failed = (error: unknown): void => {
+    this.shared.logger.error("A handler was not run to its end:", error);
+  };
+
   /** Begins to listen, in the same tick in which the socket is connected. */
   attach(): void {
     this.socket.conn.off("close", this.#onLeft); // from now on there is `disconnect`
-    this.socket.use((packet, proceed) => void this.#receive(packet, proceed));
+    this.socket.use((packet, proceed) => {
+      this.#receive(packet, proceed).catch(this.failed);
+    });
     for (const event of ["disconnecting", "disconnect", "error"] as const) {
       this.socket.on(event, (...args: unknown[]) => {
         // Clients can send an event of the name `error`, but no instance of Error.
-        if (event !== "error" || args[0] instanceof Error) void this.#happen(event, args);
+        if (event === "error" && !(args[0] instanceof Error)) return;
+        this.#happen(event, args).catch(this.failed);
       });
     }
-    this.#greeted = this.#happen("connection", [this.socket]);
+    this.#greeted = this.#happen("connection", [this.socket]).catch(this.failed);
   }
 
   /** The reason of the disconnection, also of a client that goes before it was connected. */

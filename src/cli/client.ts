@@ -1,9 +1,27 @@
 import { readdirSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { controlDir } from "../control-path.js";
+import {
+  controlDirs,
+  type FoundSocket,
+  findControlSocket,
+  givenControlSocket,
+} from "../control-path.js";
+import { checkFolder } from "../own-files.js";
 
 /** Something that the user has to know, and no more than its message. */
 export class CliError extends Error {}
+
+/**
+ * Path of the control socket that is meant.
+ *
+ * @throws CliError when what is there may be somebody else's
+ */
+export function controlSocket(name: string, given: string | undefined): string {
+  const found: FoundSocket =
+    given === undefined ? findControlSocket(name) : givenControlSocket(given);
+  if (found.refused.length > 0) throw new CliError(found.refused.join("\n"));
+  return found.path;
+}
 
 /** A request to a control socket. */
 export function call(
@@ -58,11 +76,14 @@ function explain(error: NodeJS.ErrnoException, path: string): Error {
 }
 
 function knownNames(): string[] {
-  try {
-    return readdirSync(controlDir())
-      .filter((file) => file.endsWith(".sock"))
-      .map((file) => file.slice(0, -".sock".length));
-  } catch {
-    return []; // no folder: no cluster of this user has ever run
-  }
+  return controlDirs().flatMap((dir) => {
+    try {
+      checkFolder(dir);
+      return readdirSync(dir)
+        .filter((file) => file.endsWith(".sock"))
+        .map((file) => file.slice(0, -".sock".length));
+    } catch {
+      return []; // no folder, or not this user's: no cluster of this user has run there
+    }
+  });
 }

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { controlPath } from "../control-path.js";
 import { OptionError } from "../errors.js";
 import type { ClusterControl, ClusterState } from "../load/cluster-watch.js";
 import { LoadError } from "../load/errors.js";
@@ -19,7 +18,7 @@ import { progressText, reportText } from "../load/report-text.js";
 import { runLoad } from "../load/run.js";
 import { findAddress } from "../load/target.js";
 import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
-import { CliError, callJson, callLines } from "./client.js";
+import { CliError, callJson, callLines, controlSocket } from "./client.js";
 import { LOAD_HELP } from "./load-help.js";
 
 const FLAGS = {
@@ -110,7 +109,10 @@ function scenarioOf(values: Values): Scenario | undefined {
 
 function controlOf({ name, socket }: Values): ClusterControl | undefined {
   if (name === undefined && socket === undefined) return undefined;
-  const path = socket === undefined ? controlPath(String(name)) : resolve(String(socket));
+  const path = controlSocket(
+    String(name),
+    socket === undefined ? undefined : resolve(String(socket)),
+  );
   return {
     status: () => callJson<ClusterState>(path, "GET", "/status"),
     reload: async () => {

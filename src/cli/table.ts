@@ -12,6 +12,7 @@ const COLUMNS: readonly {
   { title: "sessions", width: 9, text: ({ sessions }) => String(sessions) },
   { title: "loop", width: 6, text: ({ vitals }) => percent(vitals?.eventLoopUtilization) },
   { title: "rss", width: 9, text: ({ vitals }) => megabytes(vitals?.rss) },
+  { title: "queue", width: 5, text: ({ queue }) => megabytes(queue) },
   { title: "uptime", width: 9, text: ({ uptime }) => duration(uptime) },
   { title: "restarts", width: 9, text: ({ restarts }) => String(restarts) },
 ];

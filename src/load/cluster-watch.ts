@@ -56,7 +56,9 @@ export class ClusterWatch {
 
   async start(): Promise<void> {
     await this.#look();
-    this.#timer = setInterval(() => void this.#look(), INTERVAL);
+    this.#timer = setInterval(() => {
+      this.#look().catch((error: Error) => process.emitWarning(error));
+    }, INTERVAL);
   }
 
   /** Looks once more. @returns all that were seen, the primary first */

@@ -5,8 +5,9 @@
  */
 
 /** Sessions of one address that are remembered: behind one address there may be many clients. */
-const PER_ADDRESS = 16;
-const MAX_ADDRESSES = 10_000;
+export const PER_ADDRESS = 16;
+/** Addresses that are remembered; beyond, the one that was seen longest ago is forgotten. */
+export const MAX_ADDRESSES = 10_000;
 /** ms after the last connection of an address. */
 const FORGET_AFTER = 120_000;
 /** ms within which a session's next connection is expected: its client is opening it now. */

@@ -8,9 +8,10 @@
  * middle of it heals like any other.
  *
  * Invariants: at most one successor at a time, started only when every slot has a ready worker and
- * nobody is leaving (S8: at most one process above the count); the old worker leaves only when its
- * successor is ready (S1: never fewer ready workers than slots). Only a worker that stands still
- * under a debugger counts as serving though it does not: it is nobody's fault, and may take hours.
+ * nobody is leaving (S8: at most one process above the count); an old worker that serves leaves only
+ * when its successor and the workers of all other slots are ready (S1: never fewer ready workers than
+ * slots). Only a worker that stands still under a debugger counts as serving though it does not: it
+ * is nobody's fault, and may take hours. A stop wants no slots at all: then everybody is leaving.
  */
 
 export interface WorkerFacts {
@@ -50,6 +51,10 @@ export type Action<W extends WorkerFacts> =
   | { type: "surge"; slot: SlotFacts<W> }
   /** The successor takes the slot; the old worker, if it still lives, leaves. */
   | { type: "promote"; slot: SlotFacts<W> }
+  /** A worker without a slot has to be told to go. */
+  | { type: "dismiss"; worker: W }
+  /** Nobody wants the successor any more: its reload was abandoned. */
+  | { type: "withdraw"; slot: SlotFacts<W> }
   /** The deadline of the worker's state is over. */
   | { type: "overdue"; worker: W };
 
@@ -59,7 +64,10 @@ export interface Plan<W extends WorkerFacts> {
   wakeAt: number;
 }
 
-/** The next step. Call it again after its actions were taken; it ends with no actions. */
+/**
+ * What is to be done. Whoever has taken one of the actions asks again, since it may have changed the
+ * facts; it ends with no actions.
+ */
 export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<W> {
   const { slots, leaving, generation } = facts;
   const actions: Action<W>[] = [];
@@ -71,11 +79,14 @@ export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<
     if (worker.deadline <= now) actions.push({ type: "overdue", worker });
     else wakeAt = Math.min(wakeAt, worker.deadline);
   }
+  for (const worker of leaving) {
+    if (!isEnding(worker)) actions.push({ type: "dismiss", worker });
+  }
   for (const slot of slots) {
     const { worker, successor, spawnAt } = slot;
     if (successor !== undefined) {
-      if (successor.state === "ready" || worker === undefined)
-        actions.push({ type: "promote", slot });
+      const type = fate(worker, successor, () => othersServe(slots, slot), generation);
+      if (type !== undefined) actions.push({ type, slot });
     } else if (worker === undefined) {
       if (spawnAt <= now) actions.push({ type: "spawn", slot });
       else wakeAt = Math.min(wakeAt, spawnAt);
@@ -88,6 +99,29 @@ export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<
   const outdated = slots.find(({ worker }) => worker && isOutdated(worker, generation));
   if (settled && outdated !== undefined) actions.push({ type: "surge", slot: outdated });
   return { actions, wakeAt };
+}
+
+/** What becomes of a successor; `undefined`: it goes on. */
+function fate(
+  worker: WorkerFacts | undefined,
+  successor: WorkerFacts,
+  othersServe: () => boolean,
+  generation: number,
+): "promote" | "withdraw" | undefined {
+  if (worker === undefined) return "promote";
+  const isReady = successor.state === "ready";
+  if (!serves(worker)) return isReady ? "promote" : undefined;
+  // While another slot is empty, both of them are needed.
+  if (isReady && !othersServe()) return undefined;
+  if (!isOutdated(worker, generation)) return "withdraw";
+  return isReady ? "promote" : undefined;
+}
+
+function othersServe<W extends WorkerFacts>(
+  slots: readonly SlotFacts<W>[],
+  but: SlotFacts<W>,
+): boolean {
+  return slots.every((slot) => slot === but || isVacant(slot) || isServing(slot));
 }
 
 export function isOutdated(worker: WorkerFacts, generation: number): boolean {
@@ -109,8 +143,15 @@ function isServing<W extends WorkerFacts>(
   slot: SlotFacts<W>,
 ): slot is SlotFacts<W> & { worker: W } {
   const { worker, successor } = slot;
-  if (worker === undefined || successor !== undefined) return false;
-  return worker.state === "ready" || (worker.state === "hung" && worker.isInspected);
+  return worker !== undefined && successor === undefined && serves(worker);
+}
+
+function isEnding({ state }: WorkerFacts): boolean {
+  return state === "draining" || state === "stopping" || state === "dead";
+}
+
+function serves({ state, isInspected }: WorkerFacts): boolean {
+  return state === "ready" || (state === "hung" && isInspected);
 }
 
 /** Is empty, and stays so. */

@@ -2,12 +2,8 @@ import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
-import {
-  type RestartLimitError,
-  SupervisorError,
-  type WorkerBootError,
-  type WorkerExit,
-} from "../errors.js";
+import { type RestartLimitError, SupervisorError, type WorkerExit } from "../errors.js";
+import { MAX_QUEUE } from "../limits.js";
 import { milliseconds } from "../option-checks.js";
 import {
   type ClusterManagerOptions,
@@ -16,6 +12,7 @@ import {
   workerCount,
 } from "../options.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
+import type { Routing } from "../protocol.js";
 import { Operations } from "./control/operations.js";
 import {
   type ClusterStatus,
@@ -27,9 +24,10 @@ import {
 } from "./control/status.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { listen } from "./listen.js";
-import { setupStickyMaster } from "./routing/sticky-balancer.js";
-import { type ReloadEvents, type ReloadReport, Reloads, stopped } from "./supervision/reloads.js";
-import { endWorkers, withDeadline } from "./supervision/shutdown.js";
+import { balance } from "./routing/sticky-balancer.js";
+import { stopped } from "./supervision/pool-waits.js";
+import { type ReloadEvents, type ReloadReport, Reloads } from "./supervision/reloads.js";
+import { StopListeners } from "./supervision/stop-listeners.js";
 import { WorkerPool } from "./supervision/worker-pool.js";
 import type { WorkerHandle } from "./workers/worker-handle.js";
 
@@ -61,7 +59,8 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   #pool: WorkerPool | undefined;
   #reloads: Reloads | undefined;
   #server: Server | undefined;
-  #stopListeners: (() => unknown)[] = [];
+  readonly #stopListeners = new StopListeners();
+  readonly #stopSignal = new AbortController();
   #stopping: Promise<void> | undefined;
   #operations: Operations | undefined;
   #leavePm2: (() => void) | undefined;
@@ -93,24 +92,30 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
         `start() was called, but the manager is ${this.#phase}. It starts once; make a new one.`,
       );
     }
-    this.#coordinator = primaryCoordinator();
-    if (this.options.sticky) this.#coordinator.registry.requiresAdoption = true;
-    if (this.options.port !== undefined) this.#server = this.#createServer();
+    const coordinator = primaryCoordinator();
+    const pool = this.#createPool(coordinator);
+    this.#coordinator = coordinator;
+    this.#pool = pool;
+    this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
     this.#phase = "starting";
-    this.#operations = new Operations(this, this.options, () => this.#handles());
+    this.#operations = new Operations(this, this.options, pool);
     this.#leavePm2 = joinPm2(this);
     try {
-      await this.#startWorkers(this.#coordinator);
-      if (this.#server !== undefined && this.#phase === "starting") {
-        await listen(this.#server, this.options, this.#handles());
+      await pool.scale(this.options.count, "start()");
+      if (this.#server !== undefined && this.#isStarting()) {
+        await listen(this.#server, this.options, this.#handles(), this.#stopSignal.signal);
+      }
+      if (!this.#isStarting()) throw stopped("start()");
+      this.#phase = "running";
+      await this.#operations.open();
+      if (!this.#isRunning()) {
+        this.#operations.close(); // what it has opened since the stop
+        throw stopped("start()");
       }
     } catch (error) {
       await this.stop();
       throw error;
     }
-    if (this.#phase !== "starting") throw stoppedWhileStarting();
-    this.#phase = "running";
-    await this.#operations.open();
     // pm2's `wait_ready`, and anybody else who forked this process.
     process.send?.("ready", undefined, undefined, () => {});
   }
@@ -131,16 +136,12 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
    * Changes the number of workers. Those that are too many move their sessions and end.
    *
    * @returns when there are `count` ready workers, and the others have ended
+   * @throws WorkerBootError when a new worker does not become ready; the number is what it was
    * @throws OptionError; SupervisorError `ERR_SUPERVISOR_STATE` when the manager is not running
    */
   async scale(count: number): Promise<void> {
     const { pool } = this.#running("scale()");
-    const settled = new Promise<void>((resolve, reject) => {
-      pool.once("settled", resolve).once("halted", () => reject(stopped("scale()")));
-    });
-    settled.catch(() => {}); // when the count is refused, nobody waits for it
-    pool.setCount(workerCount("count", count, pool.count));
-    await settled;
+    await pool.scale(workerCount("count", count, pool.count));
   }
 
   /**
@@ -157,7 +158,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
 
   /** `listener` is awaited when the manager stops, before the workers are told to. */
   onStop(listener: () => unknown): void {
-    this.#stopListeners.push(listener);
+    this.#stopListeners.add(listener);
   }
 
   /** The pids of the workers, as strings. */
@@ -182,7 +183,11 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   status(): ClusterStatus {
     const { sessions, leases } = this.#coordinator ?? {};
     const workers = this.#handles().map((handle) =>
-      workerStatus(handle, sessions?.count(handle) ?? 0, leases?.heldBy(handle) ?? []),
+      workerStatus(handle, {
+        sessions: sessions?.count(handle) ?? 0,
+        jobs: leases?.heldBy(handle) ?? [],
+        restarts: this.#pool?.restartsBefore(handle) ?? 0,
+      }),
     );
     return {
       pid: process.pid,
@@ -191,6 +196,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       count: this.#pool?.count ?? this.options.count,
       generation: this.#pool?.generation ?? 0,
       restarts: this.#pool?.restarts ?? 0,
+      forkFailures: this.#pool?.forkFailures ?? 0,
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
     };
@@ -200,14 +206,23 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     return this.#pool?.handles() ?? [];
   }
 
-  #createServer(): Server {
-    const server = createServer();
-    setupStickyMaster(server, {
+  // Through methods, since TypeScript believes that nothing changes during an `await`.
+  #isStarting(): boolean {
+    return this.#phase === "starting";
+  }
+
+  #isRunning(): boolean {
+    return this.#phase === "running";
+  }
+
+  /** @returns how the workers have to take its connections */
+  #createServer(coordinator: Coordinator): Routing {
+    this.#server = createServer();
+    return balance(coordinator, this.#server, {
       loadBalancingMethod: this.options.stickyLoadBalancingMethod,
       routing: this.options.routing,
       tls: this.options.tls,
     });
-    return server;
   }
 
   #running(call: string): { pool: WorkerPool; reloads: Reloads } {
@@ -220,76 +235,51 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     );
   }
 
-  #startWorkers(coordinator: Coordinator): Promise<void> {
-    const { logger } = this.options;
-    coordinator.hangTimeout = this.options.hangTimeout;
-    const pool = new WorkerPool(coordinator.registry, this.options);
-    this.#pool = pool;
-    this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
+  #createPool(coordinator: Coordinator): WorkerPool {
+    const { logger, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
+    const routing = port === undefined ? undefined : this.#createServer(coordinator);
+    const terms = { managed: true, requiresAdoption: sticky, hangTimeout, maxQueue, routing };
+    const pool = new WorkerPool(coordinator.registry, this.options, terms);
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
+    pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));
     pool.on("hang", (handle, { silentFor }) => {
       const report = hangReport(handle, silentFor, coordinator.sessions.count(handle));
       logger.error(`[socket-supervisor] ${report.message}: killing it`);
       this.emit("worker:hang", handle.worker, report);
     });
-    pool.on("giveUp", (error) => this.#giveUp(error));
-    return new Promise((resolve, reject) => {
-      pool.once("settled", resolve);
-      pool.on("exit", (handle, exit) => {
-        this.emit("worker:exit", handle.worker, exit);
-        if (this.#phase === "stopping") reject(stoppedWhileStarting());
-      });
-      pool.on("bootFailed", (error: WorkerBootError) => {
-        if (this.#phase === "starting") {
-          pool.halt();
-          reject(error);
-        } else {
-          logger.error(`[socket-supervisor] ${error.message}`);
-        }
-      });
-      pool.setCount(this.options.count);
+    pool.on("bootFailed", ({ message }) => {
+      // The caller of start() is told.
+      if (!this.#isStarting()) logger.error(`[socket-supervisor] ${message}`);
     });
+    pool.on("forkWorks", () => logger.info("[socket-supervisor] workers can be started again"));
+    pool.on("lost", ({ pid }) =>
+      logger.error(`[socket-supervisor] worker ${pid} was killed, and does not end`),
+    );
+    pool.on("giveUp", (error) => this.#giveUp(error));
+    return pool;
   }
 
   #giveUp(error: RestartLimitError): void {
     const { logger } = this.options;
     logger.error(`[socket-supervisor] ${error.message}`);
     this.emit("cluster:give-up", error);
-    this.stop().finally(() => process.exit(1));
+    this.stop()
+      .catch((failure) => logger.error("[socket-supervisor] stop() failed:", failure))
+      .finally(() => process.exit(1));
   }
 
   async #stop(timeout: number): Promise<void> {
-    const deadline = performance.now() + timeout;
-    const wasIdle = this.#phase === "idle";
+    const coordinator = this.#coordinator;
     this.#phase = "stopping";
     this.#leavePm2?.();
-    this.#pool?.halt();
-    const coordinator = this.#coordinator;
     // No new sessions from here on; those that come get 503.
-    for (const handle of this.#handles()) coordinator?.registry.setState(handle, "stopping");
-    await withDeadline(this.#runStopListeners(), deadline);
+    this.#pool?.retire(timeout);
+    this.#stopSignal.abort();
+    await this.#stopListeners.run(timeout, this.options.logger);
     this.#server?.close();
-    await endWorkers(this.#handles(), deadline);
-    this.#pool?.dispose();
+    await this.#pool?.end();
     this.#operations?.close();
-    if (!wasIdle && [...(coordinator?.registry.all ?? [])].length === 0) coordinator?.removeFiles();
+    if (coordinator?.registry.isEmpty) coordinator.removeFiles();
     this.#phase = "stopped";
   }
-
-  async #runStopListeners(): Promise<void> {
-    for (const listener of this.#stopListeners) {
-      try {
-        await listener();
-      } catch (error) {
-        this.options.logger.error("[socket-supervisor] an onStop listener failed:", error);
-      }
-    }
-  }
-}
-
-function stoppedWhileStarting(): SupervisorError {
-  return new SupervisorError(
-    "ERR_SUPERVISOR_STATE",
-    "The manager was stopped before all of its workers were ready.",
-  );
 }

@@ -5,8 +5,9 @@ import { SupervisorError } from "../errors.js";
 import { PROTOCOL } from "../mesh-protocol.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
-import { createGatewayDir, removeGatewayDir } from "./gateway-dir.js";
+import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
 import { Membership } from "./mesh/membership.js";
 import { Placement } from "./routing/placement.js";
@@ -31,16 +32,13 @@ export class Coordinator {
   readonly affinity = new ClientAffinity<WorkerHandle>();
   readonly leases: Leases;
   readonly #directory: OwnerDirectory;
-  /** Made for the first worker that asks. */
-  #gatewayDir: string | undefined;
+  readonly #gateways: Gateways;
   readonly #ticketKeys = randomBytes(48);
   /** Servers without a name, by kind. */
   readonly #listeners = { plain: 0, tls: 0 };
   readonly #takeBack = new Map<string, TakeBack>();
-  /** Told to the workers; they have to set up the same side of it. */
-  routing: Routing = "direct";
-  /** Told to the workers, so that they can say where they are stuck before they are killed (ms). */
-  hangTimeout = 10_000;
+  /** What the application's own servers need; those of a manager say it to its workers alone. */
+  #routing: Routing = "direct";
 
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
@@ -48,9 +46,13 @@ export class Coordinator {
     startAdapterRelay(registry);
     new Membership(registry);
     this.leases = new Leases(registry);
+    this.#gateways = new Gateways(registry, () => this.#routing);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
+    registry.on("state", (handle) => {
+      if (handle.state === "hung" || handle.isFull) this.#directory.gone(handle);
+    });
   }
 
   /** Registers one more listening server. */
@@ -61,10 +63,14 @@ export class Coordinator {
     return listener;
   }
 
+  /** A server of the application is there; all of its workers have to set up the same side of it. */
+  useRouting(routing: Routing): void {
+    if (routing === "upstream") this.#routing = routing;
+  }
+
   /** Leaves nothing behind; for when no worker is left. */
   removeFiles(): void {
-    if (this.#gatewayDir !== undefined) removeGatewayDir(this.#gatewayDir);
-    this.#gatewayDir = undefined;
+    this.#gateways.close();
   }
 
   /** Workers that take part: those that run our setupWorker() and can be reached. */
@@ -74,25 +80,26 @@ export class Coordinator {
   }
 
   /**
-   * Members, without those that stand still under a debugger: that may take hours, and every
-   * question about an unknown sid would wait for them.
+   * Members, without those that stand still: every question about an unknown sid would wait for
+   * them (B3).
    */
   *#answering(): Iterable<WorkerHandle> {
     for (const handle of this.#members())
-      if (handle.state !== "hung" || !handle.isInspected) yield handle;
+      if (handle.state !== "hung" && !handle.isFull) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary, socket: Socket | undefined): void {
     switch (message.type) {
       case "supervisor:hello":
-        this.#gatewayDir ??= createGatewayDir();
         handle.send({
           type: "supervisor:welcome",
-          routing: this.routing,
-          gatewayDir: this.#gatewayDir,
-          hangTimeout: this.hangTimeout,
+          routing: handle.terms.routing ?? this.#routing,
+          managed: handle.terms.managed,
+          gatewayDir: this.#gateways.path(),
+          hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
           protocol: PROTOCOL,
+          maxQueue: handle.terms.maxQueue,
         });
         break;
       case "supervisor:sessions":
@@ -108,24 +115,25 @@ export class Coordinator {
         this.#onReturn(socket, message.data, message.listener);
         break;
       case "sticky:connection":
+        if (handle.state === "dead") break; // what it owned is gone already
         this.sessions.open(message.data, handle);
         this.waiters.announced(message.data);
-        handle.reservations.release();
+        this.placement.arrived(handle);
         break;
       case "sticky:disconnection":
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
+      case "supervisor:gateway":
       case "supervisor:inspector":
-        break; // the registry's business
+        break; // the business of registry and gateways
     }
   }
 
   #onSessions(handle: WorkerHandle, notice: SessionNotice): void {
     if (handle.state === "dead") return; // what it owned is gone already
-    for (const sid of notice.opened) this.sessions.open(sid, handle);
-    for (const sid of notice.closed) this.sessions.close(sid, handle);
-    handle.reservations.release(notice.opened.length + notice.refused);
+    this.sessions.apply(notice, handle);
+    this.placement.arrived(handle, notice.opened.length + notice.refused);
     if (notice.sync !== undefined) this.#directory.answered(handle, notice.sync);
   }
 
@@ -174,6 +182,7 @@ let coordinator: Coordinator | undefined;
  */
 export function primaryCoordinator(): Coordinator {
   if (coordinator !== undefined) return coordinator;
+  outliveReaders();
   const registry = workerRegistry();
   // Binary payloads and the bytes of a hand-off do not survive JSON.
   if (cluster.settings.serialization !== "advanced") {

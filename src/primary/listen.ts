@@ -6,18 +6,25 @@ import type { WorkerHandle } from "./workers/worker-handle.js";
 /**
  * @param workers they may have opened the port themselves, in which case it is this process that
  *   has it: node:cluster opens it for them
- * @returns when `server` listens
+ * @param stop nobody wants it to listen any more
+ * @returns when `server` listens, or `stop` is aborted
  * @throws SupervisorError `ERR_SUPERVISOR_LISTEN`, with what to do
  */
 export async function listen(
   server: Server,
   { port, host }: { port: number | undefined; host: string | undefined },
   workers: readonly Pick<WorkerHandle, "pid" | "ports">[] = [],
+  stop?: AbortSignal,
 ): Promise<void> {
   server.listen({ port, host });
   try {
-    await once(server, "listening");
+    await once(server, "listening", { signal: stop });
   } catch (cause) {
+    if (stop?.aborted) {
+      // A name that is still looked up becomes an address later.
+      server.once("listening", () => server.close()).on("error", () => {});
+      return;
+    }
     const { code, message } = cause as NodeJS.ErrnoException;
     const where = `${host ?? "*"}:${port}`;
     const worker = workers.find(({ ports }) => port !== undefined && ports.has(port));

@@ -1,14 +1,18 @@
+import cluster from "node:cluster";
 import { drainPace } from "../policy/drain.js";
 import type { ClientConnections } from "./connections/client-connections.js";
 import { closeInspector } from "./health/inspector.js";
-import { openWork } from "./jobs/open-work.js";
+import type { OpenWork } from "./jobs/open-work.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import type { EngineServer } from "./sessions/engine.js";
 
 /** How long clients may take to answer the close of their WebSocket (ms). */
 const CLOSE_GRACE = 500;
 
-/** Left to the primary while it lives. */
+/** What a worker may take to end that was disconnected on purpose (ms). */
+const DISCONNECT_TIMEOUT = 10_000;
+
+/** Left to a manager while the primary lives. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 type Phase = "serving" | "draining" | "stopping" | "ending";
@@ -21,16 +25,16 @@ type Phase = "serving" | "draining" | "stopping" | "ending";
  */
 export class WorkerLifecycle {
   readonly #connections: ClientConnections;
+  readonly #work: OpenWork;
   readonly #engines: EngineServer[] = [];
   #phase: Phase = "serving";
 
-  constructor(channel: PrimaryChannel, connections: ClientConnections) {
+  constructor(channel: PrimaryChannel, connections: ClientConnections, work: OpenWork) {
     this.#connections = connections;
+    this.#work = work;
     connections.on("close", () => this.#endIfDone());
-    openWork.on("none", () => this.#endIfDone());
-    // A terminal's Ctrl-C and pm2's tree kill reach the whole group: who ends when is the
-    // primary's to say. Handlers of the application are called all the same.
-    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+    work.on("none", () => this.#endIfDone());
+    process.once("disconnect", () => this.#onDisconnect());
     channel.on("supervisor:drain", ({ timeout }) => this.#drain(timeout));
     channel.on("supervisor:stop", ({ timeout }) => this.#stop(timeout));
   }
@@ -38,6 +42,23 @@ export class WorkerLifecycle {
   watch(engine: EngineServer): void {
     this.#engines.push(engine);
     engine.on("connection", (session) => session.once("close", this.#endIfDone));
+  }
+
+  /**
+   * For a worker that is ready, and has a manager. A terminal's Ctrl-C and pm2's tree kill reach the
+   * whole group: who ends when is the manager's to say. Handlers of the application are called all
+   * the same. Without a manager, and while it starts, signals do what they do in Node.
+   */
+  leaveSignals(): void {
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  /**
+   * `worker.disconnect()`: the primary has forgotten its sessions, so they are of no use any more. Of
+   * a disconnect that nobody asked for, Node ends the process by itself.
+   */
+  #onDisconnect(): void {
+    if (cluster.worker?.exitedAfterDisconnect === true) this.#stop(DISCONNECT_TIMEOUT);
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
@@ -56,10 +77,17 @@ export class WorkerLifecycle {
     if (this.#phase === "stopping" || this.#phase === "ending") return;
     this.#phase = "stopping";
     this.#connections.closeGently();
+    this.#connections.closeIdle();
     for (const engine of this.#engines) engine.close();
     this.#endIfDone();
     // After the grace, all that is left are requests that take long.
-    setTimeout(() => this.#connections.destroyUpgraded(), Math.min(CLOSE_GRACE, timeout / 4));
+    setTimeout(
+      () => {
+        this.#connections.destroyUpgraded();
+        this.#connections.closeIdle();
+      },
+      Math.min(CLOSE_GRACE, timeout / 4),
+    );
     setTimeout(() => this.#end(), timeout / 2);
   }
 
@@ -90,7 +118,7 @@ export class WorkerLifecycle {
 
   readonly #endIfDone = (): void => {
     const isLeaving = this.#phase === "draining" || this.#phase === "stopping";
-    if (!isLeaving || openWork.any) return;
+    if (!isLeaving || this.#work.any) return;
     if (this.#connections.size === 0 && this.#sessions().length === 0) this.#end();
   };
 

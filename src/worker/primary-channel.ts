@@ -2,13 +2,18 @@ import cluster from "node:cluster";
 import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
+import { MAX_QUESTIONS, MAX_QUEUE, QUESTION_TIMEOUT } from "../limits.js";
 import { PROTOCOL } from "../mesh-protocol.js";
 import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
+import { SendQueue } from "../send-queue.js";
 
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;
 
-type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] };
+type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>, Socket?] } & {
+  /** The primary is gone, or has let go of this process. */
+  disconnect: [];
+};
 
 /**
  * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
@@ -16,16 +21,22 @@ type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>,
  */
 export class PrimaryChannel extends EventEmitter<ChannelEvents> {
   readonly #questions = new Map<number, (gateway: string | null) => void>();
+  readonly #queue = new SendQueue((message, written) =>
+    process.send?.(message, undefined, undefined, written),
+  );
+  /** Bytes that may wait here for the primary. */
+  #maxQueue = MAX_QUEUE;
+  #isBehind = false;
   #lastQuestion = 0;
   #welcome: Promise<Welcome> | undefined;
 
   constructor() {
     super();
+    process.once("disconnect", () => this.emit("disconnect"));
     process.on("message", (message: unknown, socket: Socket | undefined) => {
       if (!isToWorker(message)) return;
       if (message.type === "supervisor:owner") {
         this.#questions.get(message.id)?.(message.gateway);
-        this.#questions.delete(message.id);
       } else {
         (this.emit as (type: string, ...args: unknown[]) => boolean)(message.type, message, socket);
       }
@@ -34,7 +45,29 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   /** Never throws: when the primary is gone, this process is about to end too. */
   send(message: ToPrimary): void {
-    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+    if (process.connected) this.#queue.send(message);
+  }
+
+  /**
+   * Sends what is for other workers, unless the primary has stopped reading: beyond `maxQueue` it is
+   * left out, and said. Such a primary relays nothing anyway; this worker's own clients are served.
+   *
+   * @throws DataCloneError when it cannot be serialized
+   */
+  relay(message: object): void {
+    if (!process.connected) return;
+    if (this.#queue.backlog <= this.#maxQueue) {
+      this.#queue.send(message);
+      if (this.#queue.bytes === 0) this.#isBehind = false; // it has caught up: the next time is told again
+      return;
+    }
+    if (this.#isBehind) return;
+    this.#isBehind = true;
+    process.emitWarning(
+      `The primary does not read: ${this.#queue.bytes} bytes wait for it (maxQueue). Until it does, ` +
+        "what is for the clients of other workers does not reach them.",
+      { code: "SUPERVISOR_PRIMARY_BEHIND" },
+    );
   }
 
   /** Gives `socket` to the primary, with all that has been read of it. */
@@ -74,10 +107,18 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     return this.#ask((id) => ({ type: "supervisor:place", id, ...(address && { address }) }));
   }
 
+  /** Never waits for a primary that does not answer: then, `null`. */
   #ask(question: (id: number) => ToPrimary): Promise<string | null> {
+    if (this.#questions.size >= MAX_QUESTIONS) return Promise.resolve(null);
     return new Promise((resolve) => {
       const id = ++this.#lastQuestion;
-      this.#questions.set(id, resolve);
+      const settle = (gateway: string | null): void => {
+        clearTimeout(timer);
+        this.#questions.delete(id);
+        resolve(gateway);
+      };
+      const timer = setTimeout(() => settle(null), QUESTION_TIMEOUT).unref();
+      this.#questions.set(id, settle);
       this.send(question(id));
     });
   }
@@ -87,6 +128,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
     this.send({ type: "supervisor:hello", protocol: PROTOCOL });
     try {
       const [welcome] = (await answer) as ChannelEvents["supervisor:welcome"];
+      this.#maxQueue = welcome.maxQueue ?? MAX_QUEUE;
       return welcome;
     } catch (cause) {
       throw new SupervisorError(

@@ -1,5 +1,6 @@
 import type { WorkerOptions } from "../options.js";
 import type { Welcome } from "../protocol.js";
+import { outliveReaders } from "../std-streams.js";
 import { ServerNames } from "./adapter/server-names.js";
 import { startRequestTimeouts } from "./connections/adopt-connection.js";
 import { ClientConnections } from "./connections/client-connections.js";
@@ -11,6 +12,7 @@ import { PeerGateway } from "./forwarding/peer-gateway.js";
 import { startHeartbeat } from "./health/heartbeat.js";
 import { watchInspector } from "./health/inspector.js";
 import { startWatchdog } from "./health/watchdog.js";
+import { openWork } from "./jobs/open-work.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import type { PrimaryChannel } from "./primary-channel.js";
 import type { CheckedHost } from "./sessions/engine.js";
@@ -30,16 +32,18 @@ export class WorkerRuntime {
   readonly #returnable: ReturnableConnections;
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
-  #listening: Promise<string> | undefined;
+  #listening: Promise<string | null> | undefined;
   #started = false;
 
   constructor(channel: PrimaryChannel) {
+    outliveReaders();
     this.#channel = channel;
     this.#notices = new SessionNotices(channel);
     this.#returnable = new ReturnableConnections(channel);
     this.#foreign = new ForeignRequests(channel, this.#returnable);
-    this.#lifecycle = new WorkerLifecycle(channel, this.#connections);
+    this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
+    channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
     channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
       if (socket === undefined) return; // the client was gone before it could be handed over
       this.#connections.add(socket, listener.secure);
@@ -51,14 +55,14 @@ export class WorkerRuntime {
 
   /**
    * @param name of the server, the same in all workers
-   * @returns the path of the gateway
+   * @returns the path of the gateway; `null` when it cannot listen
    */
   attach(
     { httpServer, engine }: CheckedHost,
     name: string,
     options: Pick<WorkerOptions, "name">,
     { gatewayDir, ticketKeys }: Welcome,
-  ): Promise<string> {
+  ): Promise<string | null> {
     shareTicketKeys(httpServer, ticketKeys);
     startRequestTimeouts(httpServer);
     this.#connections.watch(httpServer);
@@ -72,9 +76,19 @@ export class WorkerRuntime {
     return this.#listening;
   }
 
+  /** The directory that its gateway was in is gone, or there is one now. */
+  #listenAgain(dir: string): void {
+    if (this.#listening === undefined) return; // it forwards nothing
+    this.#listening = this.#listening.then(() => this.#gateway.listen(dir)); // one at a time
+    void this.#listening.then((gateway) =>
+      this.#channel.send({ type: "supervisor:gateway", gateway }),
+    );
+  }
+
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
-  start(gateway: string | null, watchdog: boolean, { hangTimeout }: Welcome): void {
+  start(gateway: string | null, watchdog: boolean, { hangTimeout, managed }: Welcome): void {
     if (!this.#started) {
+      if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);

@@ -25,23 +25,41 @@ export async function makeServerCertificate(dir: string, name = "localhost"): Pr
   ]);
 }
 
-/** ca.pem, and a client's <name>-key.pem and <name>-cert.pem that it has signed. */
-export async function makeClientCertificate(dir: string, name: string): Promise<void> {
+/**
+ * ca.pem, and a client's <file>-key.pem and <file>-cert.pem that it has signed.
+ *
+ * @param name the subject's common name
+ */
+export async function makeClientCertificate(
+  dir: string,
+  name: string,
+  basename = name,
+): Promise<void> {
   const file = (what: string): string => `${dir}/${what}.pem`;
   const ca = ["-keyout", file("ca-key"), "-out", file("ca"), "-subj", "/CN=test authority"];
   await run("openssl", ["req", "-x509", ...KEY, ...ca, "-days", "2"]);
   const request = [
     "-keyout",
-    file(`${name}-key`),
+    file(`${basename}-key`),
     "-out",
-    file(`${name}-csr`),
+    file(`${basename}-csr`),
+    "-utf8",
     "-subj",
-    `/CN=${name}`,
+    `/CN=${name.replaceAll("\\", "\\\\")}`,
   ];
   await run("openssl", ["req", ...KEY, ...request]);
   writeFileSync(file("extensions"), "extendedKeyUsage=clientAuth\n");
   await run("openssl", [
-    ...["x509", "-req", "-in", file(`${name}-csr`), "-out", file(`${name}-cert`), "-days", "2"],
+    ...[
+      "x509",
+      "-req",
+      "-in",
+      file(`${basename}-csr`),
+      "-out",
+      file(`${basename}-cert`),
+      "-days",
+      "2",
+    ],
     ...["-CA", file("ca"), "-CAkey", file("ca-key"), "-CAcreateserial"],
     ...["-extfile", file("extensions")],
   ]);

@@ -14,6 +14,8 @@ export interface ClusterSetup {
   env?: Record<string, string>;
   /** Node's flags for the primary. */
   execArgv?: string[];
+  /** What runs the primary, given Node's arguments. Default: this Node. */
+  execPath?: string;
 }
 
 /** What the fixture says about itself. */
@@ -51,11 +53,13 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
     sticky = {},
     env = {},
     execArgv = ["--warnings"], // tap takes the warnings away on Node 26
+    execPath = process.execPath,
   }: ClusterSetup) {
     super();
     this.child = fork(fixture("primary.js"), {
       // Without the other flags of the test runner: the package has to work in plain Node.
       execArgv,
+      execPath,
       // A group of its own, so that nothing survives the test.
       detached: true,
       silent: true,

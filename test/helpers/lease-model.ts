@@ -1,10 +1,12 @@
 import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
+import type { Test } from "tap";
 import { Leases } from "../../src/primary/jobs/leases.js";
 import type { WorkerHandle, WorkerState } from "../../src/primary/workers/worker-handle.js";
 import type { ToPrimary, ToWorker } from "../../src/protocol.js";
 import { Job } from "../../src/worker/jobs/job.js";
 import { ClusterLeases } from "../../src/worker/jobs/job-leases.js";
+import { OpenWork } from "../../src/worker/jobs/open-work.js";
 import type { PrimaryChannel } from "../../src/worker/primary-channel.js";
 
 const silent = { info() {}, warn() {}, error() {} };
@@ -17,6 +19,7 @@ export class ModelWorker extends EventEmitter {
   readonly toPrimary: ToPrimary[] = [];
   readonly toWorker: ToWorker[] = [];
   readonly leases: ClusterLeases;
+  readonly work = new OpenWork();
   job: Job | undefined;
   /** What its function is doing; `undefined`: it does not run. */
   running: { signal: AbortSignal; settle(error?: Error): void } | undefined;
@@ -48,13 +51,14 @@ export class ModelWorker extends EventEmitter {
       },
       silent,
       (outcome) => this.leases.over(job, outcome),
+      this.work,
     );
     this.job = job;
     this.leases.ask(job);
   }
 }
 
-/** The real `Leases` over a fake clock, with workers in memory. */
+/** The real `Leases` over a fake clock, with workers in memory, until the test ends. */
 export class LeaseModel {
   now = 1_000;
   workers: ModelWorker[] = [];
@@ -63,7 +67,11 @@ export class LeaseModel {
   #timers: { at: number; act: () => void }[] = [];
   readonly #handles = new Map<ModelWorker, WorkerHandle>();
 
-  constructor() {
+  constructor(t: Test) {
+    // What a worker waits for ends with its channel.
+    t.teardown(() => {
+      for (const worker of this.#handles.keys()) worker.emit("disconnect");
+    });
     const clock = {
       now: () => this.now,
       after: (ms: number, act: () => void) => {

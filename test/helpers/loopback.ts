@@ -37,8 +37,12 @@ export async function connection(t: Test): Promise<{ client: RawConnection; sock
 }
 
 /** Resolves when `isTrue` holds; a test that waits in vain fails with `what`. */
-export async function until(what: string, isTrue: () => boolean, timeout = 5_000): Promise<void> {
-  for (const end = performance.now() + timeout; !isTrue(); await sleep(2)) {
+export async function until(
+  what: string,
+  isTrue: () => boolean | Promise<boolean>,
+  timeout = 5_000,
+): Promise<void> {
+  for (const end = performance.now() + timeout; !(await isTrue()); await sleep(2)) {
     if (performance.now() > end) throw new Error(`in vain: ${what}`);
   }
 }

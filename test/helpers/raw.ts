@@ -116,7 +116,7 @@ function parseResponse(received: Buffer, hasBody: boolean, ended: boolean) {
     value: { status, headers, headerLines: lines, body: body.toString() },
     used,
   });
-  if (!hasBody || status === 101 || status === 204 || status === 304) return done("", start);
+  if (!hasBody || status < 200 || status === 204 || status === 304) return done("", start);
   if (headers["transfer-encoding"] === "chunked") return parseChunks(received, start, done);
   if (headers["content-length"] === undefined) {
     return ended ? done(received.subarray(start), received.length) : undefined;

@@ -17,7 +17,7 @@ t.test("status: a table of 80 columns, or JSON", async (t) => {
   t.equal(code, 0);
   const [head = "", titles = "", ...rows] = stdout.trimEnd().split("\n");
   t.match(head, `${name}: running, pid ${cluster.child.pid}, 3 of 3 workers ready, 1 sessions`);
-  t.match(titles, /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+rss\s+uptime\s+restarts/);
+  t.match(titles, /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+rss\s+queue\s+uptime\s+restarts/);
   t.equal(rows.length, 3);
   for (const line of [titles, ...rows]) t.ok(line.length <= 80, line);
   for (const [n, pid] of (await cluster.pids()).entries())

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import type { Writable } from "node:stream";
 import t from "tap";
 import { isAlive } from "../../src/is-alive.js";
 
@@ -18,11 +19,19 @@ t.test(
   "one that nobody has collected is not",
   { skip: process.platform === "linux" ? false : "only Linux tells" },
   async (t) => {
-    // A shell whose child ends, and which becomes a program that does not wait for children.
-    const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec cat"]);
-    t.teardown(() => shell.stdin.end());
-    const [line] = await once(shell.stdout, "data");
+    // A shell whose child ends when it has become a program that does not wait for children.
+    const script = "cat <&3 >/dev/null & echo $!; exec cat 3<&-";
+    const shell = spawn("sh", ["-c", script], { stdio: ["pipe", "pipe", "inherit", "pipe"] });
+    t.teardown(() => shell.stdin?.end());
+    const { stdin, stdout } = shell;
+    const [, , , lifeline] = shell.stdio as unknown as [unknown, unknown, unknown, Writable];
+    if (stdin === null || stdout === null) throw new Error("no pipes");
+    const [line] = await once(stdout, "data");
     const pid = Number(line);
+    stdin.write("are you there?");
+    await once(stdout, "data");
+    t.ok(isAlive(pid));
+    lifeline.end();
     while (isAlive(pid)) await new Promise(setImmediate);
     t.doesNotThrow(() => process.kill(pid, 0), "it is still in the table");
   },

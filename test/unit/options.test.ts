@@ -59,6 +59,13 @@ const ROUTING = {
 const range = (from: number, to: number): string => `an integer from ${from} to ${to}`;
 const log = { info() {}, warn() {}, error() {}, debug() {} };
 
+const QUEUE: Rule = {
+  fallback: undefined,
+  good: [256 * 1_024, 64 * 1_024 ** 2, Number.MAX_SAFE_INTEGER],
+  bad: [...WHOLE, 0, 256 * 1_024 - 1, 2 ** 53],
+  expected: range(256 * 1_024, Number.MAX_SAFE_INTEGER),
+};
+
 const MANAGER: Record<string, Rule> = {
   exec: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   host: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
@@ -107,6 +114,7 @@ const MANAGER: Record<string, Rule> = {
     bad: [...WHOLE, 0, 2 ** 53],
     expected: range(1, Number.MAX_SAFE_INTEGER),
   },
+  maxQueue: QUEUE,
   name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   control: { fallback: true, ...FLAG, expected: "true or false" },
   logger: {
@@ -129,6 +137,7 @@ const STICKY: Record<string, Rule> = {
     bad: [...WHOLE, 0, 1_000_001],
     expected: range(1, 1_000_000),
   },
+  maxQueue: QUEUE,
 };
 
 type Resolve = (options?: object) => object;

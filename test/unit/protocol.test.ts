@@ -1,15 +1,10 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import fc from "fast-check";
 import t from "tap";
-import {
-  ADAPTER_CLOSE,
-  ADAPTER_SOURCE,
-  isAdapterMessage,
-  isToPrimary,
-  isToWorker,
-  type ToPrimary,
-  type ToWorker,
-} from "../../src/protocol.js";
+import { ADAPTER_SOURCE, AdapterType, isAdapterMessage } from "../../src/adapter-protocol.js";
+import { MAX_HANDOFF_BYTES, MAX_TEXT } from "../../src/limits.js";
+import { isToPrimary, isToWorker, type ToPrimary, type ToWorker } from "../../src/protocol.js";
 
 const require = createRequire(import.meta.url);
 // An enum of a declaration file is a value only at run time.
@@ -19,6 +14,7 @@ const bytes = new Uint8Array([71, 69, 84]);
 const listener = { secure: false, name: undefined, index: 0 };
 const welcome = {
   routing: "direct",
+  managed: true,
   gatewayDir: "/run/x",
   hangTimeout: 1,
   ticketKeys: bytes,
@@ -37,6 +33,7 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:owner", id: 1, gateway: "/tmp/x/1.sock" },
   { type: "supervisor:owner", id: 1, gateway: null },
   { type: "supervisor:sync", id: 7 },
+  { type: "supervisor:listen", dir: "/tmp/x" },
   { type: "supervisor:peer-gone", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:drain", timeout: 5_000 },
   { type: "supervisor:stop", timeout: 5_000 },
@@ -71,6 +68,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
   { type: "supervisor:mesh-enter", address: "/tmp/m1.sock" },
   { type: "supervisor:mesh-stuck", id: 2, why: "does not read" },
+  { type: "supervisor:gateway", gateway: "/tmp/x/2.sock" },
+  { type: "supervisor:gateway", gateway: null },
   { type: "sticky:connection", data: "sid" },
   { type: "sticky:disconnection", data: "sid" },
 ];
@@ -98,11 +97,21 @@ const FOREIGN: readonly unknown[] = [
 
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
-  const tolerated = ["placed", "returned", "sync", "address"]; // not there in messages of @socket.io/sticky; optional
+  const tolerated = [
+    "managed",
+    "protocol",
+    "mesh",
+    "placed",
+    "returned",
+    "sync",
+    "address",
+    "maxQueue",
+  ]; // not there in messages of @socket.io/sticky; optional
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;
-    const wrong = [undefined, {}, true, Symbol("x"), () => {}, [1]];
+    const isFlag = typeof (message as Record<string, unknown>)[name] === "boolean";
+    const wrong = [undefined, {}, isFlag ? 1 : true, Symbol("x"), () => {}, [1]];
     return [rest, ...wrong.map((value) => ({ ...rest, [name]: value }))];
   });
 }
@@ -161,17 +170,6 @@ t.test("messages of @socket.io/sticky are understood", async (t) => {
   t.equal(isToPrimary({ type: "sticky:disconnection", data: "sid" }), true);
 });
 
-t.test("adapter messages are told by their source", async (t) => {
-  const message = { source: ADAPTER_SOURCE, type: 3, uid: "a", nsp: "/" };
-  t.equal(isAdapterMessage(message), true);
-  t.equal(isAdapterMessage({ ...message, data: {} }), true);
-  for (const foreign of FOREIGN.slice(0, -1)) t.equal(isAdapterMessage(foreign), false);
-  t.equal(isAdapterMessage({ ...message, source: "other" }), false);
-  for (const wrong of spoilt(message).filter((item) => "type" in item && item.type === 3)) {
-    t.equal(isAdapterMessage(wrong), false, JSON.stringify(wrong, replacer));
-  }
-});
-
 t.test("an adapter message without a numeric type is none", async (t) => {
   const message = { source: ADAPTER_SOURCE, uid: "a", nsp: "/" };
   t.equal(isAdapterMessage(message), false);
@@ -179,14 +177,96 @@ t.test("an adapter message without a numeric type is none", async (t) => {
 });
 
 t.test("the adapter's numbers are those of socket.io-adapter", async (t) => {
-  t.equal(ADAPTER_CLOSE, MessageType.ADAPTER_CLOSE);
-  // The worker's adapter exports neither, so its source has to tell.
-  const path = new URL("../../src/worker/adapter/ipc-adapter.ts", import.meta.url);
-  const text = readFileSync(path, "utf8");
-  for (const name of ["BROADCAST_CLIENT_COUNT", "BROADCAST_ACK"]) {
-    const number = new RegExp(`^const ${name} = (\\d+);$`, "m").exec(text)?.[1];
-    t.equal(Number(number), MessageType[name], name);
+  for (const [name, number] of Object.entries(AdapterType))
+    t.equal(number, MessageType[name], name);
+  t.equal(Object.keys(AdapterType).length * 2, Object.keys(MessageType).length); // both ways
+});
+
+t.test("numbers are finite, whole and in their range", async (t) => {
+  const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, "1", 2n];
+  const notCounts = [...odd, 0.5, 2 ** 53, 1e300];
+  const check = (guard: (message: unknown) => boolean, message: object, names: string[]) => {
+    t.equal(guard(message), true);
+    for (const name of names) {
+      const isCount = !name.startsWith("eventLoop") && !name.endsWith("imeout");
+      for (const value of isCount ? notCounts : odd) {
+        t.equal(guard({ ...message, [name]: value }), false, `${name}: ${value}`);
+      }
+    }
+  };
+  const vitals = { eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 };
+  check(isToPrimary, { type: "supervisor:heartbeat", ...vitals }, Object.keys(vitals));
+  const notice = { opened: [], closed: [], refused: 1, sync: 1 };
+  check(isToPrimary, { type: "supervisor:sessions", ...notice }, ["refused", "sync"]);
+  check(isToPrimary, { type: "supervisor:whois", id: 1, sid: "a" }, ["id"]);
+  check(isToPrimary, { type: "supervisor:lease", id: 1, name: "a" }, ["id"]);
+  check(isToPrimary, { type: "supervisor:inspector", url: null, usr1Handlers: 1 }, [
+    "usr1Handlers",
+  ]);
+  check(isToWorker, { type: "supervisor:drain", timeout: 1 }, ["timeout"]);
+  check(isToWorker, { type: "supervisor:welcome", ...welcome, maxQueue: 1 }, [
+    "hangTimeout",
+    "maxQueue",
+  ]);
+  check(isToWorker, { type: "supervisor:sync", id: 1 }, ["id"]);
+  t.equal(
+    isToPrimary({ type: "supervisor:heartbeat", ...vitals, eventLoopUtilization: 1.5 }),
+    false,
+  );
+  t.equal(isToWorker({ type: "supervisor:stop", timeout: 2 ** 31 }), false);
+  t.equal(
+    isToPrimary({ type: "supervisor:return", data: bytes, listener: { secure: true } }),
+    false,
+  );
+  const index = Number.NaN;
+  t.equal(
+    isToPrimary({ type: "supervisor:return", data: bytes, listener: { ...listener, index } }),
+    false,
+  );
+});
+
+t.test("lists without holes, texts and bytes within their bounds", async (t) => {
+  const sids = { opened: ["a"], closed: [], refused: 0 };
+  const hole = ["a"];
+  hole.length = 3;
+  const endless: string[] = [];
+  endless.length = 2 ** 32 - 1;
+  for (const opened of [hole, endless, { length: 1, 0: "a" }, new Set(["a"])]) {
+    t.equal(isToPrimary({ type: "supervisor:sessions", ...sids, opened }), false);
+    t.equal(isToPrimary({ type: "supervisor:sessions", ...sids, closed: opened }), false);
   }
+  const whois = { type: "supervisor:whois", id: 1 };
+  t.equal(isToPrimary({ ...whois, sid: "x".repeat(MAX_TEXT) }), true);
+  t.equal(isToPrimary({ ...whois, sid: "x".repeat(MAX_TEXT + 1) }), false);
+  const back = { type: "supervisor:return", listener };
+  t.equal(isToPrimary({ ...back, data: new Uint8Array(MAX_HANDOFF_BYTES) }), true);
+  t.equal(isToPrimary({ ...back, data: new Uint8Array(MAX_HANDOFF_BYTES + 1) }), false);
+});
+
+t.test("the guards take whatever comes, and say true only of what they describe", async () => {
+  const types = [...TO_PRIMARY, ...TO_WORKER].map(({ type }) => type);
+  const names = [...new Set([...TO_PRIMARY, ...TO_WORKER].flatMap((item) => Object.keys(item)))];
+  const message = fc
+    .tuple(fc.constantFrom(...types), fc.dictionary(fc.constantFrom(...names), fc.anything()))
+    .map(([type, fields]) => ({ ...fields, type }));
+  const examples = [...TO_PRIMARY, ...TO_WORKER];
+  /** Fields of messages of this type that hold a number. */
+  const numeric = (type: string): string[] =>
+    examples
+      .filter((example) => example.type === type)
+      .flatMap((example) => Object.entries(example))
+      .flatMap(([name, value]) => (typeof value === "number" ? [name] : []));
+  fc.assert(
+    fc.property(message, (item) => {
+      if (!isToPrimary(item) && !isToWorker(item)) return;
+      for (const name of numeric(item.type)) {
+        const value: unknown = Object.entries(item).find(([key]) => key === name)?.[1];
+        if (name === "sync" && value === undefined) continue;
+        if (!Number.isFinite(value) || Number(value) < 0) throw new Error(`${name}: ${value}`);
+      }
+    }),
+    { numRuns: 5_000 },
+  );
 });
 
 t.test("the adapter's source is that of @socket.io/cluster-adapter", async (t) => {

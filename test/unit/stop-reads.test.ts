@@ -54,7 +54,7 @@ function canStopReadsWith(change: (socket: Socket) => void): boolean {
 const hide = (target: object, name: string, value?: unknown) =>
   Object.defineProperty(target, name, { value });
 
-const handleOf = (socket: Socket) => (socket as unknown as { _handle: object })._handle;
+const handleOf = (socket: Socket) => (socket as unknown as { _handle: { close(): void } })._handle;
 
 t.test("a runtime without the internal cannot, and says so", async (t) => {
   t.equal(
@@ -63,7 +63,14 @@ t.test("a runtime without the internal cannot, and says so", async (t) => {
     "this test itself is not why",
   );
   const changes: [string, (socket: Socket) => void][] = [
-    ["no handle", (socket) => hide(socket, "_handle")],
+    [
+      "no handle",
+      (socket) => {
+        const handle = handleOf(socket);
+        t.teardown(() => handle.close()); // hidden from the socket, which closes it otherwise
+        hide(socket, "_handle");
+      },
+    ],
     ["no readStop", (socket) => hide(handleOf(socket), "readStop")],
     ["no readStart", (socket) => hide(handleOf(socket), "readStart")],
     ["readStop fails", (socket) => hide(handleOf(socket), "readStop", () => -95)],

@@ -1,35 +1,69 @@
 import cluster from "node:cluster";
-import { setupPrimary } from "@socket.io/cluster-adapter";
-import { ADAPTER_CLOSE, ADAPTER_SOURCE, isAdapterMessage } from "../../protocol.js";
+import {
+  ADAPTER_SOURCE,
+  type AdapterMessage,
+  AdapterType,
+  isAdapterMessage,
+  isResponse,
+} from "../../adapter-protocol.js";
+import { measuredOnce } from "../../send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
 /**
  * Relays the messages of the workers' cluster adapters, and tells the survivors of a death.
  *
- * The relay is that of `@socket.io/cluster-adapter`. Left alone, adapters notice a missing peer
- * by its missing heartbeat, and every `fetchSockets()` until then stalls for 5 s. The primary
- * knows at once, so it says goodbye on the dead worker's behalf, for each adapter (one per
- * namespace) that was heard from (C2).
+ * - An answer goes to the worker that has asked, everything else to all others.
+ * - A worker gets nothing before its first adapter has spoken: it has no clients, and while it
+ *   loads it reads nothing.
+ * - Left alone, adapters notice a missing peer by its missing heartbeat, and every `fetchSockets()`
+ *   until then stalls for 5 s. The primary knows at once, so it says goodbye on the dead worker's
+ *   behalf, for each adapter (one per namespace) that was heard from (C2).
  */
-export function startAdapterRelay(registry: WorkerRegistry): void {
-  setupPrimary();
-  /** uid of an adapter -> its namespace */
-  const adapters = new Map<number, Map<string, string>>();
+export class AdapterRelay {
+  /** Of each worker: uid of an adapter -> its namespace. */
+  readonly #adapters = new Map<WorkerHandle, Map<string, string>>();
+  /** uid of an adapter -> its worker */
+  readonly #workers = new Map<string, WorkerHandle>();
 
-  cluster.on("message", (worker, message) => {
-    if (!isAdapterMessage(message)) return;
-    const ofWorker = adapters.get(worker.id) ?? new Map<string, string>();
-    adapters.set(worker.id, ofWorker);
-    if (message.type === ADAPTER_CLOSE) ofWorker.delete(message.uid);
-    else ofWorker.set(message.uid, message.nsp);
-  });
-
-  registry.on("gone", (gone: WorkerHandle) => {
-    for (const [uid, nsp] of adapters.get(gone.worker.id) ?? []) {
-      const farewell = { source: ADAPTER_SOURCE, type: ADAPTER_CLOSE, uid, nsp };
-      for (const handle of registry.all) handle.send(farewell);
+  /** `from` has sent `message`, whatever it is. */
+  take(from: WorkerHandle, message: unknown): void {
+    if (!isAdapterMessage(message) || from.state === "dead") return;
+    this.#note(from, message);
+    const size = measuredOnce(message);
+    if (isResponse(message)) {
+      const requester = this.#workers.get(message.requesterUid ?? "");
+      if (requester !== from) requester?.send(message, size); // one that is gone asks no more
+      return;
     }
-  });
-  registry.on("exit", (handle) => adapters.delete(handle.worker.id));
+    for (const handle of this.#adapters.keys()) if (handle !== from) handle.send(message, size);
+  }
+
+  gone(worker: WorkerHandle): void {
+    const adapters = this.#adapters.get(worker);
+    this.#adapters.delete(worker);
+    for (const [uid, nsp] of adapters ?? []) {
+      this.#workers.delete(uid);
+      const farewell = { source: ADAPTER_SOURCE, type: AdapterType.ADAPTER_CLOSE, uid, nsp };
+      for (const handle of this.#adapters.keys()) handle.send(farewell);
+    }
+  }
+
+  #note(from: WorkerHandle, { type, uid, nsp }: AdapterMessage): void {
+    const adapters = this.#adapters.get(from) ?? new Map<string, string>();
+    this.#adapters.set(from, adapters);
+    if (type === AdapterType.ADAPTER_CLOSE) {
+      adapters.delete(uid);
+      this.#workers.delete(uid);
+    } else {
+      adapters.set(uid, nsp);
+      this.#workers.set(uid, from);
+    }
+  }
+}
+
+export function startAdapterRelay(registry: WorkerRegistry): void {
+  const relay = new AdapterRelay();
+  cluster.on("message", (worker, message) => relay.take(registry.register(worker), message));
+  registry.on("gone", (handle) => relay.gone(handle));
 }

@@ -1,10 +1,12 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
-import { controlDir, controlPath } from "../../control-path.js";
+import { basename, dirname } from "node:path";
+import { controlDirs, controlPath } from "../../control-path.js";
+import { isOutOfDescriptors } from "../../descriptors.js";
 import { SupervisorError } from "../../errors.js";
 import type { Logger } from "../../option-checks.js";
+import { OwnFolder } from "../../own-files.js";
 import type { ReloadReport } from "../supervision/reloads.js";
 import type { Inspection } from "./inspections.js";
 import type { ClusterStatus } from "./status.js";
@@ -25,6 +27,15 @@ export interface Controlled {
 
 /** How old a socket that does not answer has to be to count as left behind (ms). */
 const GRACE = 5_000;
+
+/** The longest body of a request (bytes); beyond it the answer is 413. */
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** How long a request may take to arrive (ms). */
+const REQUEST_TIMEOUT = 10_000;
+
+/** More connections than that are closed at once. */
+const MAX_CONNECTIONS = 64;
 
 /**
  * The control socket: HTTP on a Unix socket that only this user can open (0600). The CLI uses it;
@@ -49,9 +60,15 @@ export class ControlServer {
   constructor(controlled: Controlled, logger: Logger) {
     this.#controlled = controlled;
     this.#logger = logger;
-    this.#server = createServer((req, res) => {
+    const limits = {
+      headersTimeout: REQUEST_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: REQUEST_TIMEOUT / 4,
+    };
+    this.#server = createServer(limits, (req, res) => {
       this.#handle(req, res).catch((error: Error) => answerError(res, error));
     });
+    this.#server.maxConnections = MAX_CONNECTIONS;
     this.#server.unref();
   }
 
@@ -61,28 +78,54 @@ export class ControlServer {
    * It never fails: a cluster without a control socket serves as well as any, and says so.
    */
   async open(name: string): Promise<void> {
+    const unusable: string[] = [];
+    for (const dir of controlDirs()) {
+      try {
+        this.#path = await this.#openIn(dir, name);
+        process.once("exit", this.#removeFile);
+        break;
+      } catch (error) {
+        unusable.push((error as Error).message);
+      }
+    }
+    if (unusable.length === 0) return;
+    const now = this.#path === undefined ? "no control socket, so no CLI" : `it is ${this.#path}`;
+    this.#logger.warn(`[socket-supervisor] control socket: ${unusable.join(" ")} Now ${now}.`);
+  }
+
+  async #openIn(dir: string, name: string): Promise<string> {
+    makeFolder(dir);
+    const folder = new OwnFolder(dir);
     try {
-      mkdirSync(controlDir(), { recursive: true, mode: 0o700 });
-      await sweepStaleSockets();
+      await sweepStaleSockets(folder);
       const own = `${name}.${process.pid}`;
-      const taken = await isAnswered(controlPath(name));
+      const taken = await isAnswered(folder.path(basename(controlPath(name, dir))));
       if (taken) {
         this.#logger.warn(
           `[socket-supervisor] another cluster is called "${name}": use --name ${own} for this one`,
         );
       }
-      const path = controlPath(taken ? own : name);
-      rmSync(path, { force: true });
-      await new Promise<void>((resolve, reject) => {
-        this.#server.once("error", reject).listen({ path }, resolve);
-      });
+      const path = controlPath(taken ? own : name, dir);
+      folder.removeSocket(basename(path));
+      await this.#listen(path);
       chmodSync(path, 0o600);
-      this.#path = path;
-      process.once("exit", this.#removeFile);
-    } catch (error) {
-      const { message } = error as Error;
-      this.#logger.warn(`[socket-supervisor] no control socket, so no CLI: ${message}`);
+      return path;
+    } finally {
+      folder.close();
     }
+  }
+
+  async #listen(path: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject).listen({ path }, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    // A connection that could not be accepted, for want of descriptors: the next one may be.
+    this.#server.on("error", (error) => {
+      this.#logger.warn(`[socket-supervisor] control socket: ${error.message}`);
+    });
   }
 
   close(): void {
@@ -93,8 +136,16 @@ export class ControlServer {
   }
 
   readonly #removeFile = (): void => {
-    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+    const path = this.#path;
     this.#path = undefined;
+    if (path === undefined) return;
+    try {
+      const folder = new OwnFolder(dirname(path));
+      folder.removeSocket(basename(path));
+      folder.close();
+    } catch {
+      // Its folder is gone, or is not ours any more: there is nothing of ours to remove.
+    }
   };
 
   async #handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -148,14 +199,21 @@ export class ControlServer {
   }
 }
 
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // what is there is checked
+  }
+}
+
 /** Removes the sockets of primaries that were killed. */
-async function sweepStaleSockets(): Promise<void> {
-  const dir = controlDir();
-  for (const file of readdirSync(dir)) {
-    const path = join(dir, file);
+async function sweepStaleSockets(folder: OwnFolder): Promise<void> {
+  for (const name of folder.names()) {
+    const stats = folder.socket(name);
     // One that was made just now may not answer yet.
-    const isNew = Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0) < GRACE;
-    if (!isNew && !(await isAnswered(path))) rmSync(path, { force: true });
+    if (stats === undefined || Date.now() - stats.mtimeMs < GRACE) continue;
+    if (!(await isAnswered(folder.path(name)))) folder.removeSocket(name);
   }
 }
 
@@ -166,7 +224,8 @@ function isHealthy({ workers, count }: ClusterStatus): boolean {
 function isAnswered(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ path });
-    socket.once("error", () => resolve(false));
+    // Without a descriptor nothing is known of it, so it stays.
+    socket.once("error", (error) => resolve(isOutOfDescriptors(error)));
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);
@@ -174,10 +233,35 @@ function isAnswered(path: string): Promise<boolean> {
   });
 }
 
-async function readJson(req: IncomingMessage): Promise<unknown> {
-  let text = "";
-  for await (const chunk of req.setEncoding("utf8")) text += chunk;
-  return JSON.parse(text) as unknown;
+/** A request that is refused, and with which status. */
+class RequestError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+function readJson(req: IncomingMessage): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    req.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      // What is too much is read and dropped: with bytes unread, the close would overtake the answer.
+      if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+      else reject(new RequestError(413, `A body has at most ${MAX_BODY_BYTES} bytes.`));
+    });
+    req.once("error", reject);
+    req.once("end", () => {
+      try {
+        resolve(JSON.parse(Buffer.concat(chunks).toString()));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
 function answer(res: ServerResponse, status: number, body: object): void {
@@ -185,8 +269,12 @@ function answer(res: ServerResponse, status: number, body: object): void {
 }
 
 function answerError(res: ServerResponse, error: Error): void {
-  if (res.headersSent) res.destroy();
-  else answer(res, error instanceof SupervisorError ? 409 : 400, { error: errorBody(error) });
+  if (res.headersSent) {
+    res.destroy();
+    return;
+  }
+  const status = error instanceof SupervisorError ? 409 : 400;
+  answer(res, error instanceof RequestError ? error.status : status, { error: errorBody(error) });
 }
 
 function errorBody(error: Error): { message: string; code?: string } {

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { SupervisorError } from "../../errors.js";
-import { HEARTBEAT_TIMEOUT } from "../../options.js";
 import { isToPrimary } from "../../protocol.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import { closeInspector, isInspectorOpen } from "./inspector-client.js";
@@ -35,11 +34,16 @@ const NOT_OPENED = /^(Starting inspector on .* failed: .*)\n/m;
  */
 export class Inspections {
   readonly #workers: () => readonly WorkerHandle[];
+  readonly #released: (handle: WorkerHandle) => void;
   readonly #opening = new WeakMap<WorkerHandle, Promise<string>>();
 
-  /** @param workers in the order in which they are numbered */
-  constructor(workers: () => readonly WorkerHandle[]) {
+  /**
+   * @param workers in the order in which they are numbered
+   * @param released is told of a worker that a debugger may have stopped until now
+   */
+  constructor(workers: () => readonly WorkerHandle[], released: (handle: WorkerHandle) => void) {
     this.#workers = workers;
+    this.#released = released;
   }
 
   /**
@@ -61,10 +65,7 @@ export class Inspections {
       throw cannot(handle, "did not close its inspector; its JavaScript cannot be interrupted");
     }
     handle.inspector = { ...handle.inspector, url: null };
-    // If a debugger had stopped it, it has to get the time for a heartbeat.
-    if (handle.state === "hung") {
-      handle.deadline = Math.max(handle.deadline, performance.now() + HEARTBEAT_TIMEOUT);
-    }
+    this.#released(handle);
     return { ...named, url: null };
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { get, request } from "node:http";
+import { text } from "node:stream/consumers";
 
 /** How long a process may take to close its inspector (ms). */
 const TIMEOUT = 3_000;
@@ -15,11 +16,12 @@ const CLOSE = JSON.stringify({
 export function isInspectorOpen(url: string): Promise<boolean> {
   const { hostname, port, pathname } = new URL(url);
   return new Promise((resolve) => {
-    const req = get({ hostname, port, path: "/json/list", timeout: TIMEOUT }, async (res) => {
-      let text = "";
-      for await (const chunk of res.setEncoding("utf8")) text += chunk;
+    const req = get({ hostname, port, path: "/json/list", timeout: TIMEOUT }, (res) => {
       // The port may be somebody else's by now; the id tells.
-      resolve(text.includes(pathname.slice(1)));
+      text(res).then(
+        (list) => resolve(list.includes(pathname.slice(1))),
+        () => resolve(false),
+      );
     });
     req.once("timeout", () => req.destroy(new Error("no answer")));
     req.once("error", () => resolve(false));

@@ -17,6 +17,14 @@ interface Operated {
   off(event: "reload:start" | "reload:progress", listener: (detail: object) => void): unknown;
 }
 
+/** A pool, likewise. */
+interface OperatedPool {
+  /** In the order of `status()`. */
+  handles(): readonly WorkerHandle[];
+  /** A debugger that may have stopped it is gone. */
+  released(handle: WorkerHandle): void;
+}
+
 /** What people and their tools ask of a running cluster: signals and the control socket. */
 export class Operations {
   readonly #manager: Operated;
@@ -25,15 +33,11 @@ export class Operations {
   readonly #unbindSignals: () => void;
   #control: ControlServer | undefined;
 
-  /** @param workers in the order of `status()` */
-  constructor(
-    manager: Operated,
-    options: ResolvedManagerOptions,
-    workers: () => readonly WorkerHandle[],
-  ) {
+  constructor(manager: Operated, options: ResolvedManagerOptions, pool: OperatedPool) {
     this.#manager = manager;
     this.#options = options;
-    this.#inspections = new Inspections(workers);
+    const workers = () => pool.handles();
+    this.#inspections = new Inspections(workers, (handle) => pool.released(handle));
     this.#unbindSignals = bindSignals(options.logger, {
       stop: () => manager.stop(),
       kill: () => {

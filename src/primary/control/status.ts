@@ -20,6 +20,10 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
+  /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
+  queue: number;
+  /** Connections that wait in the primary for it. */
+  waiting: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }
@@ -34,6 +38,8 @@ export interface ClusterStatus {
   generation: number;
   /** Deaths since the start that were answered with a new worker. */
   restarts: number;
+  /** How often a process could not be started since then (no memory, no descriptors). */
+  forkFailures: number;
   sessions: number;
   workers: WorkerStatus[];
 }
@@ -42,6 +48,8 @@ export interface ClusterStatus {
 export interface HangReport {
   /** ms since its last heartbeat. */
   silentFor: number;
+  /** Bytes that wait for it. */
+  queue: number;
   sessions: number;
   /** Its last lines on stderr; with the watchdog, where its JavaScript is stuck. */
   stderr: string;
@@ -54,25 +62,32 @@ export function idOf(handle: WorkerHandle): string {
   return String(handle.pid);
 }
 
-export function workerStatus(handle: WorkerHandle, sessions: number, jobs: string[]): WorkerStatus {
+export function workerStatus(
+  handle: WorkerHandle,
+  { sessions, jobs, restarts }: Pick<WorkerStatus, "sessions" | "jobs" | "restarts">,
+): WorkerStatus {
   return {
     id: idOf(handle),
     pid: handle.pid,
     state: handle.state,
     generation: handle.generation,
     sessions,
-    restarts: handle.restarts,
+    restarts,
     uptime: Math.round(performance.now() - handle.startedAt),
     vitals: handle.vitals ?? null,
     inspector: handle.inspector.url,
+    queue: handle.queue,
+    waiting: handle.handoffs.count,
     jobs,
   };
 }
 
 export function hangReport(handle: WorkerHandle, silentFor: number, sessions: number): HangReport {
   const { stderr } = handle.describeExit(null, null);
-  const message =
-    `worker ${handle.pid} has been silent for ${Math.round(silentFor)} ms, ` +
-    `with ${sessions} sessions`;
-  return { silentFor, sessions, stderr, message };
+  const { queue } = handle;
+  const why = handle.isFull
+    ? `does not read the ${Math.round(queue / 1024 / 1024)} MB that wait for it (maxQueue)`
+    : `has been silent for ${Math.round(silentFor)} ms`;
+  const message = `worker ${handle.pid} ${why}, with ${sessions} sessions`;
+  return { silentFor, queue, sessions, stderr, message };
 }

@@ -1,3 +1,4 @@
+import { MAX_LEASE_REQUESTS } from "../../limits.js";
 import { LEASE_BACKOFF, type LeaseCandidate, nextHolder } from "../../policy/leases.js";
 import { failuresInARow, restartDelay } from "../../policy/restart.js";
 import type { LeaseOutcome, ToPrimary } from "../../protocol.js";
@@ -54,6 +55,8 @@ export class Leases {
   readonly #clock: Pick<PoolSystem, "now" | "after">;
   /** Workers that were told to end: their exit is no failure of what they did. */
   readonly #leaving = new WeakSet<WorkerHandle>();
+  /** How many candidates each worker has. */
+  readonly #requests = new WeakMap<WorkerHandle, number>();
   #ended = 0;
 
   constructor(
@@ -75,6 +78,9 @@ export class Leases {
 
   #onMessage(handle: WorkerHandle, message: ToPrimary): void {
     if (message.type === "supervisor:lease") {
+      const asked = this.#requests.get(handle) ?? 0;
+      if (asked >= MAX_LEASE_REQUESTS) return;
+      this.#requests.set(handle, asked + 1);
       const lease = this.#lease(message.name);
       const candidate = new Candidate(handle, message.id);
       lease.candidates.push(candidate);
@@ -130,6 +136,7 @@ export class Leases {
   }
 
   #remove(lease: Lease, candidate: Candidate): void {
+    this.#requests.set(candidate.handle, (this.#requests.get(candidate.handle) ?? 1) - 1);
     lease.candidates = lease.candidates.filter((it) => it !== candidate);
   }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { PROTOCOL } from "../../mesh-protocol.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary, ToWorker } from "../../protocol.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
@@ -43,13 +43,18 @@ export class Membership {
   }
 
   #enter(handle: WorkerHandle, address: string): void {
-    if (handle.state === "dead" || this.#members.has(handle)) return;
+    if (handle.state === "dead") return;
+    const known = this.#members.get(handle);
+    if (known !== undefined) {
+      // Where it listened was gone.
+      known.address = address;
+      this.#tell(handle, { type: "supervisor:mesh-joined", id: known.id, address });
+      return;
+    }
     const id = ++this.#lastId;
     const members = [...this.#members.values()];
     handle.send({ type: "supervisor:mesh", id, key: this.#key, seed: this.#seed, members });
-    for (const other of this.#members.keys()) {
-      other.send({ type: "supervisor:mesh-joined", id, address });
-    }
+    this.#tell(handle, { type: "supervisor:mesh-joined", id, address });
     this.#members.set(handle, { id, address });
   }
 
@@ -57,9 +62,12 @@ export class Membership {
     const member = this.#members.get(handle);
     if (member === undefined) return;
     this.#members.delete(handle);
-    for (const other of this.#members.keys()) {
-      other.send({ type: "supervisor:mesh-gone", id: member.id });
-    }
+    this.#tell(handle, { type: "supervisor:mesh-gone", id: member.id });
+  }
+
+  /** Tells all but the one that it is about. */
+  #tell(about: WorkerHandle, message: ToWorker): void {
+    for (const other of this.#members.keys()) if (other !== about) other.send(message);
   }
 
   /**

@@ -1,6 +1,19 @@
-import { keepsSession, type LoadBalancingMethod, pickWorker } from "../../policy/balance.js";
+import {
+  keepsSession,
+  type LoadBalancingMethod,
+  pickWorker,
+  Reservations,
+} from "../../policy/balance.js";
 import type { SessionTable } from "../sessions/session-table.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+
+/** What is remembered of one worker. */
+class Picks {
+  readonly reservations = new Reservations();
+  /** When it last got a new session / an application's request: grows with every pick. */
+  session = 0;
+  request = 0;
+}
 
 /**
  * Chooses workers and remembers what is on its way to them, for all listening servers together.
@@ -8,6 +21,7 @@ import type { WorkerHandle } from "../workers/worker-handle.js";
  */
 export class Placement {
   readonly #sessions: SessionTable<WorkerHandle>;
+  readonly #of = new WeakMap<WorkerHandle, Picks>();
   #picks = 0;
 
   constructor(sessions: SessionTable<WorkerHandle>) {
@@ -22,7 +36,7 @@ export class Placement {
     const candidates = ready.map((handle) => ({
       handle,
       load: this.#load(handle),
-      lastPicked: handle.lastPicked.session,
+      lastPicked: this.#picksOf(handle).session,
     }));
     const picked = pickWorker(candidates, method)?.handle;
     if (picked !== undefined) this.#reserve(picked);
@@ -53,19 +67,33 @@ export class Placement {
     const candidates = ready.map((handle) => ({
       handle,
       load: 0,
-      lastPicked: handle.lastPicked.request,
+      lastPicked: this.#picksOf(handle).request,
     }));
     const picked = pickWorker(candidates, method === "random" ? method : "round-robin")?.handle;
-    if (picked !== undefined) picked.lastPicked.request = ++this.#picks;
+    if (picked !== undefined) this.#picksOf(picked).request = ++this.#picks;
     return picked;
   }
 
+  /** So many sessions for which there are reservations were opened, or refused. */
+  arrived(handle: WorkerHandle, count = 1): void {
+    this.#picksOf(handle).reservations.release(count);
+  }
+
+  #picksOf(handle: WorkerHandle): Picks {
+    const picks = this.#of.get(handle) ?? new Picks();
+    this.#of.set(handle, picks);
+    return picks;
+  }
+
   #load(handle: WorkerHandle): number {
-    return this.#sessions.count(handle) + handle.reservations.count(performance.now());
+    return (
+      this.#sessions.count(handle) + this.#picksOf(handle).reservations.count(performance.now())
+    );
   }
 
   #reserve(handle: WorkerHandle): void {
-    handle.lastPicked.session = ++this.#picks;
-    handle.reservations.add(performance.now());
+    const picks = this.#picksOf(handle);
+    picks.session = ++this.#picks;
+    picks.reservations.add(performance.now());
   }
 }

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { descriptorLimit } from "../../descriptors.js";
 import { OptionError } from "../../errors.js";
 import {
   type ResolvedStickyOptions,
@@ -8,10 +9,12 @@ import {
   type StickyOptions,
 } from "../../options.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
+import type { Routing } from "../../protocol.js";
 import { canStopReads, stopReads } from "../../stop-reads.js";
 import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import { outliveAcceptErrors } from "./accept-errors.js";
 import { type Handoff, HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
@@ -36,6 +39,9 @@ class StickyBalancer {
       this.#channels.delete(handle);
       channel?.close();
     });
+    coordinator.registry.on("state", (handle) => {
+      if (handle.state !== "ready" && handle.state !== "dead") this.#moveWaiting(handle);
+    });
   }
 
   /** For a server whose bytes we can read: the first request line decides. */
@@ -49,7 +55,9 @@ class StickyBalancer {
       const line = readRequestLine(bytes);
       route(socket, bytes, line.state === "complete" ? line.target : "", true);
     });
-    const unrouted = new UnroutedConnections(this.#options, route);
+    // Without a descriptor nobody can come in, so a flood must not take all of them.
+    const maxUnrouted = Math.min(this.#options.maxUnrouted, Math.floor(descriptorLimit() / 2));
+    const unrouted = new UnroutedConnections({ ...this.#options, maxUnrouted }, route);
     takeConnections(server, (socket) => unrouted.add(socket));
     server.once("close", () => unrouted.close());
   }
@@ -86,14 +94,18 @@ class StickyBalancer {
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
-    if (handle === undefined) refuse(handoff.socket, 503);
-    else this.#channelOf(handle).push(handoff);
+    if (handle === undefined || handle.handoffs.bytes > handle.terms.maxQueue) {
+      refuse(handoff.socket, 503);
+    } else {
+      this.#channelOf(handle).push(handoff);
+    }
   }
 
   /** The worker of the client's last session, for a connection that tells nothing of itself. */
   #recentOf({ socket, listener }: Handoff): WorkerHandle | undefined {
     if (!listener.secure || socket.remoteAddress === undefined) return undefined;
-    const isReady = (handle: WorkerHandle) => handle.state === "ready";
+    const isReady = (handle: WorkerHandle) =>
+      handle.state === "ready" && this.#channels.get(handle)?.isStalled !== true;
     return this.#coordinator.affinity.pick(socket.remoteAddress, performance.now(), isReady);
   }
 
@@ -101,17 +113,45 @@ class StickyBalancer {
     const { placement, registry } = this.#coordinator;
     const method = this.#options.loadBalancingMethod;
     return opensSession
-      ? placement.forSession(registry.newest, method)
-      : placement.forRequest(registry.ready, method);
+      ? placement.forSession(this.#taking(registry.newest), method)
+      : placement.forRequest(this.#taking(registry.ready), method);
+  }
+
+  /** Those that take their sockets; all, when none does. */
+  #taking(ready: readonly WorkerHandle[]): readonly WorkerHandle[] {
+    const isStalled = (handle: WorkerHandle) => this.#channels.get(handle)?.isStalled === true;
+    if (!ready.some(isStalled)) return ready;
+    const taking = ready.filter((handle) => !isStalled(handle));
+    return taking.length > 0 ? taking : ready;
+  }
+
+  /**
+   * What waits for a worker that takes nothing now goes to others, if there are any: but for what
+   * belongs to its sessions.
+   */
+  #moveWaiting(handle: WorkerHandle): void {
+    const { registry, sessions } = this.#coordinator;
+    const channel = this.#channels.get(handle);
+    const isTaking = (other: WorkerHandle) =>
+      other !== handle && this.#channels.get(other)?.isStalled !== true;
+    if (channel === undefined || !registry.ready.some(isTaking)) return;
+    const isOwn = ({ sid }: Handoff) => sid !== undefined && sessions.ownerOf(sid) === handle;
+    for (const handoff of channel.takeWaiting(isOwn)) {
+      if (handoff.opensSession) this.#coordinator.placement.arrived(handle, 1);
+      this.#send(handoff);
+    }
   }
 
   #channelOf(handle: WorkerHandle): HandoffChannel {
     let channel = this.#channels.get(handle);
     if (channel === undefined) {
-      channel = new HandoffChannel(handle.worker, (returned) => {
-        // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
-        this.#coordinator.registry.setState(handle, "dead");
-        for (const handoff of returned) this.#route(handoff);
+      channel = new HandoffChannel(handle, {
+        onGone: (handoffs) => {
+          // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
+          this.#coordinator.registry.setState(handle, "dead");
+          for (const handoff of handoffs) this.#route(handoff);
+        },
+        onStalled: () => this.#moveWaiting(handle),
       });
       this.#channels.set(handle, channel);
     }
@@ -140,10 +180,24 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
   if (typeof server?.on !== "function" || typeof server.listen !== "function") {
     throw new OptionError("server", server, "a server of net, http, https or http2");
   }
-  const resolved = resolveStickyOptions(options);
   const coordinator = primaryCoordinator();
-  coordinator.registry.requiresAdoption = true;
+  coordinator.useRouting(balance(coordinator, server, options));
+}
+
+/**
+ * The same, for a manager's server: what it needs is for the workers of that manager alone.
+ *
+ * @returns how its workers have to take their connections
+ */
+export function balance(
+  coordinator: Coordinator,
+  server: Server,
+  options?: StickyOptions,
+): Routing {
+  const resolved = resolveStickyOptions(options);
+  if (resolved.maxQueue !== undefined) coordinator.registry.plainMaxQueue = resolved.maxQueue;
   probeForeignWorkers(coordinator.registry);
+  outliveAcceptErrors(server);
 
   if (resolved.routing === "upstream" || !canStopReads()) {
     if (resolved.routing !== "upstream") {
@@ -152,16 +206,16 @@ export function setupStickyMaster(server: Server, options?: StickyOptions): void
         { code: "SUPERVISOR_UPSTREAM_ROUTING" },
       );
     }
-    coordinator.routing = "upstream";
     // Loaded when needed only: it is not part of the way a connection normally takes.
     const require = createRequire(import.meta.url);
     const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
     sticky.setupMaster(server as import("node:http").Server, {
       loadBalancingMethod: resolved.loadBalancingMethod,
     });
-    return;
+    return "upstream";
   }
   const balancer = new StickyBalancer(coordinator, resolved);
   if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
   else balancer.attachTo(server);
+  return "direct";
 }

@@ -1,8 +1,6 @@
+import { MAX_ROUND_QUESTIONS, SYNC_TIMEOUT } from "../../limits.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { SessionTable } from "./session-table.js";
-
-/** How long a worker may take to tell its sessions before it is left out (ms). */
-const SYNC_TIMEOUT = 5_000;
 
 interface Round {
   readonly id: number;
@@ -22,11 +20,17 @@ interface Round {
  *
  * There is at most one round under way and one to come; whoever asks meanwhile shares the next. So
  * requests with made-up sids cost a bounded number of messages, however many there are.
+ *
+ * A worker that stands still has to be left out, or everybody would wait for it (B3): at once when
+ * that is known of it, else after `SYNC_TIMEOUT`, and then until it has answered. A session that it
+ * opened just before, and did not tell, is unknown meanwhile; nobody could answer for it anyway.
  */
 export class OwnerDirectory {
   readonly #table: SessionTable<WorkerHandle>;
   /** Workers that can answer a round. */
   readonly #members: () => Iterable<WorkerHandle>;
+  /** Workers that have been asked, and did not answer in time. */
+  readonly #silent = new WeakSet<WorkerHandle>();
   #round: Round | undefined;
   #next: (() => void)[] = [];
   #lastId = 0;
@@ -45,16 +49,21 @@ export class OwnerDirectory {
 
   /** Calls `then` when all that the workers had to say at this moment has arrived. */
   afterSync(then: () => void): void {
+    if (this.#next.length >= MAX_ROUND_QUESTIONS) {
+      then();
+      return;
+    }
     this.#next.push(then);
     if (this.#round === undefined) this.#start();
   }
 
   /** `worker` has answered round `id`. */
   answered(worker: WorkerHandle, id: number): void {
+    this.#silent.delete(worker);
     if (this.#round?.id === id) this.#drop(this.#round, worker);
   }
 
-  /** A worker that is gone has nothing more to say. */
+  /** A worker that is gone, or hangs, has nothing to say. */
   gone(worker: WorkerHandle): void {
     if (this.#round !== undefined) this.#drop(this.#round, worker);
   }
@@ -62,14 +71,19 @@ export class OwnerDirectory {
   #start(): void {
     const round: Round = {
       id: ++this.#lastId,
-      missing: new Set(this.#members()),
+      missing: new Set([...this.#members()].filter((worker) => !this.#silent.has(worker))),
       questions: this.#next,
-      timer: setTimeout(() => this.#finish(round), SYNC_TIMEOUT).unref(),
+      timer: setTimeout(() => this.#leaveOut(round), SYNC_TIMEOUT).unref(),
     };
     this.#next = [];
     this.#round = round;
     for (const worker of round.missing) worker.send({ type: "supervisor:sync", id: round.id });
     if (round.missing.size === 0) this.#finish(round);
+  }
+
+  #leaveOut(round: Round): void {
+    for (const worker of round.missing) this.#silent.add(worker);
+    this.#finish(round);
   }
 
   #drop(round: Round, worker: WorkerHandle): void {

@@ -1,3 +1,5 @@
+import type { SessionNotice } from "../../protocol.js";
+
 /**
  * Which worker owns which session.
  *
@@ -36,6 +38,12 @@ export class SessionTable<Owner extends object> {
     if (this.#owners.get(sid) !== owner) return;
     this.#owners.delete(sid);
     this.#sids.get(owner)?.delete(sid);
+  }
+
+  /** What `owner` tells of its sessions: those that ended, then those that opened. */
+  apply({ closed, opened }: Pick<SessionNotice, "closed" | "opened">, owner: Owner): void {
+    for (const sid of closed) this.close(sid, owner);
+    for (const sid of opened) this.open(sid, owner);
   }
 
   removeOwner(owner: Owner): void {

@@ -9,7 +9,7 @@ export interface PoolSystem {
   now(): number;
   /** @returns a function that cancels it */
   after(ms: number, act: () => void): () => void;
-  /** Starts a worker process. */
+  /** Starts a worker process. Throws when it cannot (ENOMEM); other failures (EAGAIN, EMFILE) come later. */
   fork(): Worker;
 }
 
@@ -29,5 +29,5 @@ export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
 /** As much of the registry as the pool needs. */
 export type PoolRegistry = Pick<
   WorkerRegistry,
-  "register" | "setState" | "wantedGeneration" | "requiresAdoption" | "on" | "off"
+  "register" | "setState" | "wantedGeneration" | "on" | "off"
 >;

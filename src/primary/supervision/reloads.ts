@@ -1,4 +1,4 @@
-import { SupervisorError, type WorkerBootError } from "../../errors.js";
+import type { SupervisorError } from "../../errors.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerPool } from "./worker-pool.js";
 
@@ -48,11 +48,13 @@ export class Reloads {
 
   /**
    * @throws WorkerBootError when a new worker does not become ready
+   * @throws RestartLimitError when workers die too often meanwhile
    * @throws SupervisorError `ERR_SUPERVISOR_STATE` when the manager is stopped meanwhile
    */
   reload(): Promise<ReloadReport> {
+    if (this.#queued !== undefined) return this.#queued;
     if (this.#current === undefined) return this.#begin();
-    this.#queued ??= this.#current
+    this.#queued = this.#current
       .catch(() => {}) // it is told to whoever asked for that one
       .then(() => {
         this.#queued = undefined;
@@ -74,32 +76,17 @@ export class Reloads {
     const start = performance.now();
     const replaced: ReloadReport["replaced"] = [];
     let sessionsMoved = 0;
-    let finish: () => void = () => {};
-    let fail: (error: SupervisorError) => void = () => {};
-    const settled = new Promise<void>((resolve, reject) => {
-      finish = resolve;
-      fail = reject;
-    });
     const onReplaced = (old: WorkerHandle, successor: WorkerHandle): void => {
       replaced.push({ old: old.pid, new: successor.pid });
       sessionsMoved += this.#countSessions(old);
-      const { generation, count } = pool;
-      this.#events.emit("reload:progress", {
-        generation,
-        replaced: replaced.length,
-        workers: count,
-      });
+      const { generation, count: workers } = pool;
+      this.#events.emit("reload:progress", { generation, replaced: replaced.length, workers });
     };
-    const onBootFailed = (error: WorkerBootError, { successor }: { successor: boolean }): void => {
-      if (successor) fail(error);
-    };
-    const onHalted = (): void => fail(stopped("reload()"));
-    pool.on("replaced", onReplaced).on("bootFailed", onBootFailed).on("halted", onHalted);
+    pool.on("replaced", onReplaced);
     try {
-      const generation = pool.raiseGeneration();
+      const { generation, done } = pool.reload();
       this.#events.emit("reload:start", { generation, workers: pool.count });
-      pool.on("settled", finish);
-      await settled;
+      await done;
       const duration = Math.round(performance.now() - start);
       const report = { generation, replaced, duration, sessionsMoved };
       this.#events.emit("reload:done", report);
@@ -108,16 +95,7 @@ export class Reloads {
       this.#events.emit("reload:failed", error as SupervisorError);
       throw error;
     } finally {
-      pool.off("settled", finish).off("replaced", onReplaced);
-      pool.off("bootFailed", onBootFailed).off("halted", onHalted);
+      pool.off("replaced", onReplaced);
     }
   }
-}
-
-/** For whoever waits for something that a stop has made impossible. */
-export function stopped(call: string): SupervisorError {
-  return new SupervisorError(
-    "ERR_SUPERVISOR_STATE",
-    `The manager was stopped before ${call} was done.`,
-  );
 }

@@ -1,297 +1,310 @@
+import type { Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
-import { type RestartLimitError, WorkerBootError, type WorkerExit } from "../../errors.js";
-import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js";
-import { type Action, type Facts, isSettled, plan } from "../../policy/reconcile.js";
-import { type Backoff, failuresInARow, restartDelay } from "../../policy/restart.js";
+import { RestartLimitError, SupervisorError, type WorkerExit } from "../../errors.js";
+import type { ResolvedManagerOptions } from "../../options.js";
+import { type Action, isSettled, plan } from "../../policy/reconcile.js";
 import type { ToPrimary } from "../../protocol.js";
-import type { WorkerHandle } from "../workers/worker-handle.js";
-import { DeathRecord } from "./death-record.js";
+import type { WorkerHandle, WorkerTerms } from "../workers/worker-handle.js";
+import { Endings } from "./endings.js";
+import { Liveness } from "./liveness.js";
+import type { PoolEvents } from "./pool-events.js";
+import { PoolState } from "./pool-state.js";
 import { type PoolRegistry, type PoolSystem, realSystem } from "./pool-system.js";
-import { emptySlot, type Slot } from "./slot.js";
-import { WorkerSteps } from "./worker-steps.js";
+import { stopped, type Wanted } from "./pool-waits.js";
+import { PoolWorker } from "./pool-worker.js";
+import { ReconcileLoop } from "./reconcile-loop.js";
+import type { Slot } from "./slot.js";
+import { stallTimeout, WorkerSteps } from "./worker-steps.js";
 
-export interface PoolEvents {
-  /** Every slot has a ready worker of the wanted generation, and nobody is leaving. */
-  settled: [];
-  ready: [WorkerHandle];
-  exit: [WorkerHandle, WorkerExit];
-  /** A worker was replaced by a ready one, and begins to drain. */
-  replaced: [old: WorkerHandle, successor: WorkerHandle];
-  /** A worker ended before it was ready; `successor`: it should have replaced another. */
-  bootFailed: [WorkerBootError, { successor: boolean }];
-  hang: [WorkerHandle, { silentFor: number }];
-  giveUp: [RestartLimitError];
-  /** The pool does nothing any more; what is not settled will not be. */
-  halted: [];
-}
-
-/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
-const RECYCLE_PAUSE = 60_000;
-
-/** How long a process may go on without its IPC channel (ms). */
-const GONE_GRACE = 1_000;
+/** What all workers of a pool are told and asked for. */
+export type PoolTerms = Omit<WorkerTerms, "generation">;
 
 /**
  * Keeps one worker alive in each slot: the reconcile loop.
  *
- * Handlers record what happened and call `#reconcile`, which alone starts and ends processes, as
- * the pure `plan` says.
+ * Handlers record what happened and run the loop, which alone starts and ends processes, as
+ * the pure `plan` says. A pool that retires has no slots any more, and gets none.
  */
 export class WorkerPool extends EventEmitter<PoolEvents> {
   readonly #registry: PoolRegistry;
   readonly #system: PoolSystem;
   readonly #options: ResolvedManagerOptions;
-  readonly #backoff: Backoff;
+  readonly #terms: PoolTerms;
   readonly #steps: WorkerSteps;
-  #slots: Slot[] = [];
-  #leaving: WorkerHandle[] = [];
-  #generation = 0;
-  #lastGeneration = 0;
-  /** The last generation that a reload completed; what an abandoned one goes back to. */
-  #goodGeneration = 0;
-  readonly #deaths: DeathRecord;
-  #cancelTimer: () => void = () => {};
-  #wakeAt = Number.POSITIVE_INFINITY;
-  #halted = false;
+  readonly #liveness: Liveness;
+  readonly #loop: ReconcileLoop;
+  readonly #state: PoolState;
+  readonly #endings: Endings;
+  /** ms, monotonic; set when nobody is wanted any more: whoever is left is killed then. */
+  #endAt: number | undefined;
+  readonly #ended: Promise<void>;
+  #resolveEnded: () => void = () => {};
 
   constructor(
     registry: PoolRegistry,
     options: ResolvedManagerOptions,
+    terms: PoolTerms,
     system: PoolSystem = realSystem(options),
   ) {
     super();
     this.#system = system;
+    this.#state = new PoolState(stallTimeout(options));
     this.#steps = new WorkerSteps(registry, options, system);
+    this.#liveness = new Liveness(registry, options);
     this.#registry = registry;
     this.#options = options;
-    this.#deaths = new DeathRecord(options);
-    this.#backoff = {
-      initial: options.backoffInitial,
-      max: options.backoffMax,
-      forgetAfter: options.backoffForgetAfter,
-    };
+    this.#terms = terms;
+    this.#endings = new Endings(this.#state, this.#steps, options, this);
+    this.#loop = new ReconcileLoop(
+      system,
+      () => this.#takeSteps(),
+      (late) => this.#liveness.wasAway(this.#state.workers(), late),
+    );
+    this.#ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
     registry.on("ready", this.#onReady);
     registry.on("gone", this.#onGone);
     registry.on("exit", this.#onExit);
     registry.on("message", this.#onMessage);
+    registry.on("overflow", this.#onOverflow);
   }
 
   get generation(): number {
-    return this.#generation;
+    return this.#state.generation;
   }
 
   /** Deaths of workers that should have lived. */
   get restarts(): number {
-    return this.#deaths.count;
+    return this.#endings.deaths;
   }
 
+  /** How often a process could not be started. */
+  get forkFailures(): number {
+    return this.#endings.forkFailures;
+  }
+
+  /** How many workers were wanted last; a stop does not change it. */
   get count(): number {
-    return this.#slots.length;
+    return this.#state.count;
   }
 
   /** All workers whose processes have not ended. */
   handles(): WorkerHandle[] {
-    const serving = this.#slots.flatMap(({ worker, successor }) => [worker, successor]);
-    return [...serving, ...this.#leaving].filter((handle) => handle !== undefined);
+    return this.#state.workers().map(({ handle }) => handle);
   }
 
-  /** Wants `count` workers from now on; those that are too many drain and leave. */
-  setCount(count: number): void {
-    while (this.#slots.length < count) {
-      this.#slots.push(emptySlot());
-    }
-    for (const { worker, successor } of this.#slots.splice(count)) {
-      for (const handle of [worker, successor]) if (handle !== undefined) this.#leave(handle);
-    }
-    this.#reconcile();
+  /** Deaths in the slot of `handle` before it was started. */
+  restartsBefore(handle: WorkerHandle): number {
+    return this.#state.find(handle)?.restarts ?? 0;
   }
 
-  /** Wants workers with new code. @returns the generation that they will have */
-  raiseGeneration(): number {
-    this.#generation = ++this.#lastGeneration;
-    const wanted = this.#generation;
-    this.#registry.wantedGeneration = wanted;
+  /**
+   * Wants `count` workers from now on; those that are too many drain and leave.
+   *
+   * @returns when that is so; it rejects with a WorkerBootError when one of the new ones does not
+   *   become ready, and the count goes back. The first ones have none to go back to: the pool retires.
+   */
+  async scale(count: number, call = "scale()"): Promise<void> {
+    const done = this.#ask("count", call);
+    this.#state.resize(count);
+    // Who asks for so many workers wants those as well that were not to be replaced.
+    for (const slot of this.#state.slots) if (slot.isVacant) slot.askAgain();
+    this.#loop.run();
+    await done;
+  }
+
+  /**
+   * Wants workers with new code.
+   *
+   * @returns the generation that they will have; `done` rejects when one of them does not become
+   *   ready, and the old ones stay
+   * @throws SupervisorError `ERR_SUPERVISOR_STATE` when nobody is wanted any more
+   */
+  reload(call = "reload()"): { generation: number; done: Promise<void> } {
+    const done = this.#ask("generation", call);
+    this.#state.raiseGeneration();
+    const { generation, slots } = this.#state;
     // Who asks for new workers wants the missing ones as well, and now.
-    for (const slot of this.#slots) slot.spawnAt = 0;
-    this.#reconcile();
-    return wanted;
+    for (const slot of slots) slot.spawnAt = 0;
+    this.#loop.run();
+    return { generation, done };
   }
 
-  /** From now on nothing is started or ended any more. */
-  halt(): void {
-    if (this.#halted) return;
-    this.#halted = true;
-    this.#cancelTimer();
-    this.emit("halted");
+  /**
+   * Wants nobody any more: no process is started. The workers get nothing new, and whoever is left
+   * after `timeout` (ms) is killed; `end()` tells them. Called again it can only shorten the time.
+   *
+   * @param reason what those are told who wait for the pool
+   */
+  retire(timeout: number, reason?: SupervisorError): void {
+    const endAt = this.#system.now() + timeout;
+    this.#endAt = Math.min(this.#endAt ?? endAt, endAt);
+    this.#state.retire(reason);
+    for (const worker of this.#state.leaving) this.#steps.retire(worker, this.#endAt);
+    this.#loop.run();
   }
 
-  dispose(): void {
-    this.halt();
+  /** Asks those that retire to end. @returns when none is left */
+  end(): Promise<void> {
+    for (const worker of this.#state.leaving) this.#steps.tell(worker);
+    return this.#ended;
+  }
+
+  /** A debugger that may have stopped it is gone: it gets the time for a heartbeat. */
+  released(handle: WorkerHandle): void {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    this.#liveness.released(worker, this.#system.now());
+    this.#loop.run();
+  }
+
+  #ask(wanted: Wanted, call: string): Promise<void> {
+    if (this.#endAt !== undefined) throw stopped(call);
+    return this.#state.waits.add(wanted, call, this.#system.now());
+  }
+
+  /** @returns when to look again though nothing happens (ms, monotonic) */
+  #takeSteps(): number {
+    const state = this.#state;
+    let next = plan(state, this.#system.now());
+    while (next.actions[0] !== undefined) {
+      this.#act(next.actions[0]);
+      next = plan(state, this.#system.now());
+    }
+    this.#registry.wantedGeneration = state.generation;
+    if (this.#endAt !== undefined) {
+      if (state.leaving.length === 0) this.#dispose();
+    } else if (isSettled(state)) {
+      state.settle();
+      this.emit("settled");
+    } else if (state.waits.stalledAt <= this.#system.now()) {
+      this.#onStalled();
+    }
+    return Math.min(next.wakeAt, state.waits.stalledAt);
+  }
+
+  #act(action: Action<PoolWorker>): void {
+    if (action.type === "overdue") {
+      this.#onOverdue(action.worker);
+    } else if (action.type === "dismiss") {
+      this.#steps.leave(action.worker);
+    } else {
+      const slot = action.slot as Slot;
+      if (action.type === "spawn") slot.worker = this.#fork(slot, false);
+      else if (action.type === "surge") slot.successor = this.#fork(slot, true);
+      else if (action.type === "withdraw") this.#state.withdraw(slot);
+      else this.#promote(slot);
+    }
+  }
+
+  #promote(slot: Slot): void {
+    const { worker, successor } = slot;
+    this.#state.promote(slot);
+    if (worker === undefined || successor === undefined) return;
+    this.#steps.leave(worker);
+    this.#state.waits.progress(this.#system.now());
+    this.emit("replaced", worker.handle, successor.handle);
+  }
+
+  #fork(slot: Slot, isSuccessor: boolean): PoolWorker | undefined {
+    const now = this.#system.now();
+    const { generation } = this.#state;
+    let process: Worker;
+    try {
+      process = this.#system.fork();
+    } catch (error) {
+      this.#giveUp(
+        this.#endings.forkFailed({ slot, isSuccessor, now }, generation, error as Error),
+      );
+      return undefined;
+    }
+    const handle = this.#registry.register(process, { ...this.#terms, generation });
+    if (handle.pid !== undefined) this.#endings.forked();
+    const deadline = now + this.#options.workerInitTimeout;
+    return new PoolWorker(handle, { startedAt: now, restarts: slot.deaths, deadline });
+  }
+
+  #onOverdue(worker: PoolWorker): void {
+    const { handle } = worker;
+    const silentFor = this.#liveness.silence(worker, this.#system.now());
+    const hangs = worker.state === "hung" && !worker.isInspected;
+    if (hangs) this.emit("hang", handle, { silentFor });
+    const isLost = this.#steps.overdue(worker);
+    if (!isLost || !this.#state.leaving.includes(worker)) return;
+    this.#state.remove(worker);
+    this.emit("lost", handle);
+  }
+
+  /** @param reason `undefined`: there is none, and it goes on */
+  #giveUp(reason: SupervisorError | undefined): void {
+    if (reason === undefined || this.#endAt !== undefined) return;
+    this.retire(this.#options.stopTimeout, reason);
+    if (reason instanceof RestartLimitError) this.emit("giveUp", reason);
+  }
+
+  /** Workers become ready and die again, so that they are never all there. */
+  #onStalled(): void {
+    const error = new SupervisorError(
+      "ERR_SUPERVISOR_STATE",
+      `Given up: for ${stallTimeout(this.#options)} ms not all workers were ready at once.`,
+    );
+    this.#state.abandonGeneration(error);
+    if (!this.#state.abandonCount(error)) this.#giveUp(error);
+    this.#loop.run();
+  }
+
+  readonly #onReady = (handle: WorkerHandle): void => {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    this.#liveness.ready(worker);
+    this.#state.served(worker);
+    this.emit("ready", handle);
+    this.#loop.run();
+  };
+
+  readonly #onGone = (handle: WorkerHandle): void => {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    this.#liveness.gone(worker, this.#system.now());
+    this.#loop.run();
+  };
+
+  readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
+    if (message.type !== "supervisor:heartbeat") return;
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    if (this.#liveness.heard(worker, message.rss, this.#system.now())) this.#loop.run();
+  };
+
+  readonly #onOverflow = (handle: WorkerHandle): void => {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    this.emit("hang", handle, { silentFor: this.#liveness.silence(worker, this.#system.now()) });
+    this.#steps.kill(worker);
+    this.#loop.run();
+  };
+
+  readonly #onExit = (handle: WorkerHandle, exit: WorkerExit): void => {
+    const worker = this.#state.find(handle);
+    if (worker === undefined) return;
+    const slot = this.#state.slotOf(worker);
+    const isSuccessor = slot?.successor === worker;
+    this.#state.remove(worker);
+    this.emit("exit", handle, exit);
+    if (slot !== undefined && this.#endAt === undefined) {
+      const place = { slot, isSuccessor, now: this.#system.now() };
+      this.#giveUp(this.#endings.ended(place, worker, exit));
+    }
+    this.#loop.run();
+  };
+
+  #dispose(): void {
     this.#registry.off("ready", this.#onReady);
     this.#registry.off("gone", this.#onGone);
     this.#registry.off("exit", this.#onExit);
     this.#registry.off("message", this.#onMessage);
-  }
-
-  get #facts(): Facts<WorkerHandle> & { slots: Slot[] } {
-    return { slots: this.#slots, leaving: this.#leaving, generation: this.#generation };
-  }
-
-  #reconcile(): void {
-    if (this.#halted) return;
-    let next = plan(this.#facts, this.#system.now());
-    while (next.actions.length > 0) {
-      for (const action of next.actions) this.#act(action);
-      next = plan(this.#facts, this.#system.now());
-    }
-    if (isSettled(this.#facts)) {
-      this.#goodGeneration = this.#generation;
-      this.emit("settled");
-    }
-    this.#wakeAtTime(next.wakeAt);
-  }
-
-  #wakeAtTime(wakeAt: number): void {
-    this.#cancelTimer();
-    this.#wakeAt = wakeAt;
-    if (wakeAt === Number.POSITIVE_INFINITY) return;
-    const delay = Math.max(1, wakeAt - this.#system.now());
-    this.#cancelTimer = this.#system.after(delay, this.#onTimer);
-  }
-
-  readonly #onTimer = (): void => {
-    const late = this.#system.now() - this.#wakeAt;
-    // When the primary itself could not run, silence says nothing about the workers.
-    if (late > HEARTBEAT_TIMEOUT / 2) {
-      for (const handle of this.handles()) {
-        if (handle.state === "ready" || handle.state === "hung") handle.deadline += late;
-      }
-    }
-    this.#reconcile();
-  };
-
-  #act(action: Action<WorkerHandle>): void {
-    if (action.type === "overdue") {
-      const { worker } = action;
-      const silentFor = this.#system.now() - (worker.lastHeartbeat ?? 0);
-      if (worker.state === "hung" && !worker.isInspected) this.emit("hang", worker, { silentFor });
-      this.#steps.overdue(worker);
-      return;
-    }
-    const slot = action.slot as Slot;
-    if (action.type === "spawn") {
-      slot.worker = this.#fork(slot);
-    } else if (action.type === "surge") {
-      slot.successor = this.#fork(slot);
-    } else {
-      const { worker, successor } = slot;
-      slot.worker = successor;
-      slot.successor = undefined;
-      if (worker === undefined || successor === undefined) return;
-      this.#leave(worker);
-      this.emit("replaced", worker, successor);
-    }
-  }
-
-  #fork(slot: Slot): WorkerHandle {
-    const handle = this.#registry.register(this.#system.fork(), this.#generation);
-    handle.deadline = this.#system.now() + this.#options.workerInitTimeout;
-    handle.restarts = slot.deaths;
-    return handle;
-  }
-
-  #leave(worker: WorkerHandle): void {
-    this.#leaving.push(worker);
-    this.#steps.leave(worker);
-  }
-
-  /** A wait spares the others; when none of several is left, it would only keep clients waiting. */
-  #isLastToServe(handle: WorkerHandle): boolean {
-    const others = this.#slots.some(({ worker }) => worker !== undefined);
-    return handle.wasReady && !others && this.#slots.length > 1;
-  }
-
-  #isMine(handle: WorkerHandle): boolean {
-    return this.handles().includes(handle);
-  }
-
-  readonly #onReady = (handle: WorkerHandle): void => {
-    if (!this.#isMine(handle)) return;
-    // Heartbeats are expected of workers that have sent one.
-    handle.deadline =
-      handle.lastHeartbeat === undefined
-        ? Number.POSITIVE_INFINITY
-        : handle.lastHeartbeat + HEARTBEAT_TIMEOUT;
-    this.emit("ready", handle);
-    this.#reconcile();
-  };
-
-  /** A worker that closed its channel has to end: nobody can tell it anything any more. */
-  readonly #onGone = (handle: WorkerHandle): void => {
-    if (!this.#isMine(handle)) return;
-    handle.deadline = this.#system.now() + GONE_GRACE;
-    this.#reconcile();
-  };
-
-  readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {
-    if (message.type !== "supervisor:heartbeat" || !this.#isMine(handle)) return;
-    handle.lastHeartbeat = this.#system.now();
-    const { type: _, ...vitals } = message;
-    handle.vitals = vitals;
-    const { maxMemory } = this.#options;
-    const wasHung = handle.state === "hung";
-    if (wasHung) this.#registry.setState(handle, "ready");
-    if (handle.state !== "ready") return;
-    handle.deadline = handle.lastHeartbeat + HEARTBEAT_TIMEOUT;
-    if (maxMemory !== undefined && message.rss > maxMemory) {
-      handle.recycle = handle.lastHeartbeat >= handle.recycleNotBefore;
-    }
-    if (wasHung || handle.recycle) this.#reconcile();
-  };
-
-  readonly #onExit = (handle: WorkerHandle, exit: WorkerExit): void => {
-    const slot = this.#slots.find((s) => s.worker === handle || s.successor === handle);
-    const wasLeaving = this.#leaving.some((item) => item === handle);
-    if (slot === undefined && !wasLeaving) return;
-    this.#leaving = this.#leaving.filter((item) => item !== handle);
-    const wasSuccessor = slot?.successor === handle;
-    if (slot !== undefined) {
-      if (wasSuccessor) slot.successor = undefined;
-      else slot.worker = undefined;
-    }
-    this.emit("exit", handle, exit);
-    if (this.#halted) return;
-    if (slot !== undefined) this.#onDeath(slot, handle, exit, wasSuccessor);
-    this.#reconcile();
-  };
-
-  /** A worker ended that should not have. */
-  #onDeath(slot: Slot, handle: WorkerHandle, exit: WorkerExit, wasSuccessor: boolean): void {
-    const now = this.#system.now();
-    if (!handle.wasReady) {
-      const error = new WorkerBootError(exit, this.#steps.whyNotReady(handle, exit));
-      if (wasSuccessor) {
-        // Abandoned: the old workers are wanted again.
-        this.#generation = this.#goodGeneration;
-        this.#registry.wantedGeneration = this.#generation;
-        if (slot.worker !== undefined) {
-          slot.worker.recycle = false;
-          slot.worker.recycleNotBefore = now + RECYCLE_PAUSE;
-        }
-        this.emit("bootFailed", error, { successor: true });
-        return;
-      }
-      this.emit("bootFailed", error, { successor: false });
-      if (this.#halted) return;
-    }
-    slot.deaths++;
-    slot.failures = failuresInARow(slot.failures, now - handle.startedAt, this.#backoff);
-    slot.spawnAt = this.#options.refork
-      ? now + (this.#isLastToServe(handle) ? 0 : restartDelay(slot.failures, this.#backoff))
-      : Number.POSITIVE_INFINITY;
-    const giveUp = this.#deaths.record(exit, now);
-    if (giveUp === undefined) return;
-    this.halt();
-    this.emit("giveUp", giveUp);
+    this.#registry.off("overflow", this.#onOverflow);
+    this.#resolveEnded();
   }
 }

@@ -1,3 +1,5 @@
+import { MAX_SESSION_WAITERS } from "../../limits.js";
+
 /** How long a connection may wait for news of its session (ms). */
 const PATIENCE = 250;
 
@@ -10,14 +12,22 @@ const PATIENCE = 250;
  */
 export class SessionWaiters {
   readonly #waiting = new Map<string, Set<() => void>>();
+  #count = 0;
 
   /** Calls `then` once: when `sid` is announced, or when that takes too long. */
   wait(sid: string, then: () => void): void {
+    if (this.#count >= MAX_SESSION_WAITERS) {
+      then();
+      return;
+    }
+    this.#count++;
     const waiting = this.#waiting.get(sid) ?? new Set();
     this.#waiting.set(sid, waiting);
     const go = (): void => {
       clearTimeout(timer);
-      if (waiting.delete(go)) then();
+      if (!waiting.delete(go)) return;
+      this.#count--;
+      then();
       if (waiting.size === 0 && this.#waiting.get(sid) === waiting) this.#waiting.delete(sid);
     };
     const timer = setTimeout(go, PATIENCE);

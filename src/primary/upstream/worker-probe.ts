@@ -26,7 +26,7 @@ export function probeForeignWorkers(registry: WorkerRegistry): void {
 
   registry.on("forked", (handle) => {
     const timer = setInterval(() => {
-      if (handle.isOurs || handle.state !== "starting") clearInterval(timer);
+      if (isKnown(handle)) clearInterval(timer);
       else probe(handle);
     }, INTERVAL).unref();
   });
@@ -34,9 +34,14 @@ export function probeForeignWorkers(registry: WorkerRegistry): void {
     const { type, connectionId } = (message ?? {}) as { type?: unknown; connectionId?: unknown };
     if (typeof type !== "string" || !type.startsWith("sticky:http-response")) return;
     if (typeof connectionId !== "string" || !connectionId.startsWith(PROBE)) return;
-    const handle = registry.register(worker);
-    if (handle.state === "starting") registry.setState(handle, "ready");
+    registry.adopted(registry.register(worker));
   });
+}
+
+/** Whether nothing more is to be found out about it. */
+function isKnown({ isOurs, adopts, state, terms }: WorkerHandle): boolean {
+  if (isOurs || adopts || state === "dead") return true;
+  return state !== "starting" && !terms.requiresAdoption;
 }
 
 function probe(handle: WorkerHandle): void {

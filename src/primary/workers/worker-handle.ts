@@ -1,8 +1,10 @@
 import type { Worker } from "node:cluster";
 import type { WorkerExit } from "../../errors.js";
-import { Reservations } from "../../policy/balance.js";
+import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { ToWorker, WorkerVitals } from "../../protocol.js";
+import type { Routing, ToWorker, WorkerVitals } from "../../protocol.js";
+import { SendQueue } from "../../send-queue.js";
+import { stderrRelay } from "../../std-streams.js";
 
 /**
  * - `starting`: forked, not ready
@@ -18,28 +20,48 @@ export type WorkerState = WorkerFacts["state"];
 const STDERR_LINES = 20;
 const STDERR_BYTES = 8 * 1024;
 
+/** What whoever forks a worker says of it. */
+export interface WorkerTerms {
+  generation: number;
+  /** A manager starts and ends it, so it leaves the signals to that one. */
+  managed: boolean;
+  /** It has to adopt connections: that it listens, or says "ready", does not make it ready. */
+  requiresAdoption: boolean;
+  /** ms; told to it, so that it can say where it is stuck before it is killed. */
+  hangTimeout: number;
+  /** `undefined`: as the application's own servers have it. */
+  routing: Routing | undefined;
+  /** Bytes that may wait for it in this process (B2). */
+  maxQueue: number;
+}
+
+/** Of workers of plain `cluster.fork()`: nobody but a balancer waits for them. */
+const PLAIN: WorkerTerms = {
+  generation: 0,
+  managed: false,
+  requiresAdoption: true,
+  hangTimeout: 10_000,
+  routing: undefined,
+  maxQueue: MAX_QUEUE,
+};
+
 /**
  * The primary's view of one worker process: what it was told, and what it said. It is not the
- * worker's own code (src/worker), and it decides nothing.
+ * worker's own code (src/worker), and it decides nothing. Who else has something to remember of a
+ * worker (pool, placement) keeps records of its own.
  */
 export class WorkerHandle {
   readonly worker: Worker;
-  readonly generation: number;
+  readonly terms: Readonly<WorkerTerms>;
   /** ms, monotonic. */
   readonly startedAt = performance.now();
-  readonly reservations = new Reservations();
   state: WorkerState = "starting";
   wasReady = false;
-  /** Deaths in its slot before it was started. */
-  restarts = 0;
-  /** Has to be replaced, whatever its generation. */
-  recycle = false;
-  /** ms, monotonic: a replacement has failed, and is not tried again before. */
-  recycleNotBefore = 0;
-  /** See `WorkerFacts`. */
-  deadline = Number.POSITIVE_INFINITY;
-  /** When it was last heard of (ms, monotonic), and how it was. */
-  lastHeartbeat: number | undefined;
+  /** It has shown that it takes connections over IPC. */
+  adopts = false;
+  /** Why its process could not be started. */
+  startError: Error | undefined;
+  /** How it was when it was last heard of. */
   vitals: WorkerVitals | undefined;
   /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
   isOurs = false;
@@ -51,22 +73,36 @@ export class WorkerHandle {
   inspector: { url: string | null; usr1Handlers: number } = { url: null, usr1Handlers: 0 };
   /** Its inspector is being opened. */
   isOpeningInspector = false;
-  /** When it last got a new session / an application's request: grows with every pick. */
-  lastPicked = { session: 0, request: 0 };
+  /** Connections that wait for it in this process, with what was read of them. */
+  readonly handoffs = { count: 0, bytes: 0 };
+  #isFull = false;
+  readonly #messages: SendQueue;
+  readonly #onSent: (handle: WorkerHandle) => void;
   #stderr = "";
 
-  constructor(worker: Worker, generation = 0) {
+  /** @param onSent is called when a message was sent that may have to wait */
+  constructor(
+    worker: Worker,
+    terms: Partial<WorkerTerms> = {},
+    onSent: (handle: WorkerHandle) => void = () => {},
+  ) {
     this.worker = worker;
-    this.generation = generation;
+    this.terms = { ...PLAIN, ...terms };
+    this.#onSent = onSent;
+    this.#messages = new SendQueue((message, written) => worker.send(message, written));
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.note(text);
-      process.stderr.write(text);
+      stderrRelay().write(text);
     });
   }
 
   /** What a description of its end quotes, beside what it writes to stderr. */
   note(text: string): void {
     this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
+  }
+
+  get generation(): number {
+    return this.terms.generation;
   }
 
   get pid(): number | undefined {
@@ -78,9 +114,34 @@ export class WorkerHandle {
     return this.isOpeningInspector || this.inspector.url !== null;
   }
 
-  /** Never throws: a worker that cannot be reached is ending, and its exit is told apart. */
-  send(message: ToWorker | object): void {
-    if (this.worker.isConnected()) this.worker.send(message, () => {});
+  /** Bytes that wait for it in this process: messages, and what was read of connections. */
+  get queue(): number {
+    return this.#messages.bytes + this.handoffs.bytes;
+  }
+
+  /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */
+  get backlog(): number {
+    return this.#messages.backlog;
+  }
+
+  /**
+   * Never throws: a worker that cannot be reached is ending, and its exit is told apart.
+   *
+   * @param size of the message (bytes), if it goes to several workers
+   */
+  send(message: ToWorker | object, size?: () => number): void {
+    if (!this.worker.isConnected() || this.#isFull) return;
+    this.#messages.send(message, size);
+    this.#onSent(this);
+  }
+
+  /** More waits for it than may: nothing more is sent to it. */
+  close(): void {
+    this.#isFull = true;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Ends the process. Unlike `worker.kill()`, which waits for a disconnect first. */

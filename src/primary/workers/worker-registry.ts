@@ -2,13 +2,14 @@ import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError, type WorkerExit } from "../../errors.js";
+import { MAX_QUEUE } from "../../limits.js";
 import { isToPrimary, type ToPrimary } from "../../protocol.js";
-import { WorkerHandle, type WorkerState } from "./worker-handle.js";
+import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
 
 interface RegistryEvents {
   /** A worker process was started. */
   forked: [WorkerHandle];
-  /** A worker may get connections, for the first time. */
+  /** A worker is ready, for the first time. */
   ready: [WorkerHandle];
   /** Its state is another one now; comes after `ready` and `gone`. */
   state: [WorkerHandle];
@@ -16,6 +17,8 @@ interface RegistryEvents {
   gone: [WorkerHandle];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
+  /** More bytes than `maxQueue` wait for it: it is being killed. */
+  overflow: [WorkerHandle];
   /** A message of our protocol, and the socket that came with it. */
   message: [WorkerHandle, ToPrimary, Socket | undefined];
 }
@@ -26,19 +29,16 @@ interface RegistryEvents {
  * There is one per process, as there is one `node:cluster` per process. It records facts and
  * passes them on; who may route what to whom is decided elsewhere.
  *
- * Invariant: `ready` holds exactly the workers in state "ready", so that choosing from it can
- * never choose another one (R5).
+ * Invariant: `ready` holds exactly the workers in state "ready" that take connections over IPC, so
+ * that choosing from it can never choose another one (R5).
  */
 export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   readonly #handles = new Map<number, WorkerHandle>();
   #ready: readonly WorkerHandle[] = [];
   #newest: readonly WorkerHandle[] = [];
   #wantedGeneration = 0;
-  /**
-   * Workers have to adopt connections, so one that merely listens is not ready. Set as soon as
-   * stickiness is asked for.
-   */
-  requiresAdoption = false;
+  /** Bytes that may wait for a worker of plain `cluster.fork()`; managers say it for theirs. */
+  plainMaxQueue = MAX_QUEUE;
 
   constructor() {
     super();
@@ -63,6 +63,11 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return this.#handles.values();
   }
 
+  /** No worker is left. */
+  get isEmpty(): boolean {
+    return this.#handles.size === 0;
+  }
+
   get ready(): readonly WorkerHandle[] {
     return this.#ready;
   }
@@ -81,15 +86,22 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return this.#newest;
   }
 
-  /** Knows `worker` from now on; its own handle if it was known before. */
-  register(worker: Worker, generation = 0): WorkerHandle {
+  /**
+   * Knows `worker` from now on; its own handle if it was known before.
+   *
+   * @param terms default: those of plain `cluster.fork()`
+   */
+  register(worker: Worker, terms?: Partial<WorkerTerms>): WorkerHandle {
     const known = this.#handles.get(worker.id);
     if (known !== undefined) return known;
-    const handle = new WorkerHandle(worker, generation);
+    const plain = { maxQueue: this.plainMaxQueue };
+    const handle = new WorkerHandle(worker, terms ?? plain, this.#onSent);
     // An error without a listener would end the primary (S5). One without a pid is a process that
-    // could not be started (EAGAIN, ENOMEM): no exit will follow.
+    // could not be started (EAGAIN, EMFILE; with ENOMEM `fork()` throws): no exit will follow.
     worker.on("error", (error: Error) => {
-      if (worker.process.pid === undefined) this.#onExit(worker, null, error.message);
+      if (worker.process.pid !== undefined) return;
+      handle.startError = error;
+      this.#onExit(worker, null, null);
     });
     if (!worker.isDead()) {
       this.#handles.set(worker.id, handle);
@@ -110,8 +122,17 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.emit("state", handle);
   }
 
+  /** `handle` has shown that it takes connections. */
+  adopted(handle: WorkerHandle): void {
+    handle.adopts = true;
+    if (handle.state === "starting") this.setState(handle, "ready");
+    else this.#choose();
+  }
+
   #choose(): void {
-    this.#ready = [...this.#handles.values()].filter(({ state }) => state === "ready");
+    this.#ready = [...this.#handles.values()].filter(
+      ({ state, adopts }) => state === "ready" && adopts,
+    );
     const wanted = this.#ready.filter(({ generation }) => generation >= this.#wantedGeneration);
     this.#newest = wanted.length > 0 ? wanted : this.#ready;
   }
@@ -120,11 +141,18 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     const handle = this.#handles.get(worker.id);
     if (handle === undefined) return;
     if (message === "ready") this.#onSelfDeclared(handle);
-    if (!isToPrimary(message)) return;
+    if (!isToPrimary(message)) {
+      if (isOurs(message)) socket?.destroy(); // broken, and nobody else will take it
+      return;
+    }
     if (message.type === "supervisor:hello") handle.isOurs = true;
     if (message.type === "supervisor:ready") {
       handle.gateway = message.gateway;
-      if (handle.state === "starting") this.setState(handle, "ready");
+      this.adopted(handle);
+    }
+    if (message.type === "supervisor:heartbeat") {
+      const { type: _, ...vitals } = message;
+      handle.vitals = vitals;
     }
     if (message.type === "supervisor:inspector") {
       const { url, usr1Handlers } = message;
@@ -140,8 +168,24 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
 
   /** A worker without setupWorker(): listening, or a "ready" message, is all it can say. */
   readonly #onSelfDeclared = (handle: WorkerHandle): void => {
-    if (handle.isOurs || this.requiresAdoption || handle.state !== "starting") return;
+    if (handle.isOurs || handle.terms.requiresAdoption || handle.state !== "starting") return;
     this.setState(handle, "ready");
+  };
+
+  /**
+   * A worker that does not read what it is sent is killed, with or without a debugger: it could
+   * stay only if something were left out, and it would not know.
+   */
+  readonly #onSent = (handle: WorkerHandle): void => {
+    if (handle.backlog <= handle.terms.maxQueue) return;
+    handle.close();
+    this.setState(handle, "stopping");
+    handle.signal("SIGKILL");
+    if (this.emit("overflow", handle)) return;
+    process.emitWarning(
+      `Worker ${handle.pid} is killed: ${handle.queue} bytes wait for it, and it does not read them`,
+      { code: "SUPERVISOR_WORKER_BEHIND" },
+    );
   };
 
   readonly #onGone = (handle: WorkerHandle): void => this.setState(handle, "dead");
@@ -155,6 +199,11 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (cluster.workers) delete cluster.workers[worker.id];
     this.emit("exit", handle, handle.describeExit(code, signal));
   }
+}
+
+function isOurs(message: unknown): boolean {
+  const { type } = (message ?? {}) as { type?: unknown };
+  return typeof type === "string" && type.startsWith("supervisor:");
 }
 
 let registry: WorkerRegistry | undefined;

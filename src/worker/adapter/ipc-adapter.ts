@@ -1,6 +1,12 @@
 import { NodeClusterAdapter } from "@socket.io/cluster-adapter";
 import { Adapter, type ClusterMessage, type ClusterResponse } from "socket.io-adapter";
-import { ADAPTER_CLOSE, type AdapterMessage, isAdapterMessage } from "../../protocol.js";
+import {
+  ADAPTER_SOURCE,
+  type AdapterMessage,
+  AdapterType,
+  claimsAdapter,
+  isAdapterMessage,
+} from "../../adapter-protocol.js";
 import { primaryChannel } from "../primary-channel.js";
 import { toCloneable, toPayload } from "./cloneable.js";
 
@@ -17,13 +23,8 @@ interface PendingBroadcast {
   readonly onServer: (clients: number) => void;
 }
 
-/** Message types of socket.io-adapter: a broadcast, and its progress. */
-const BROADCAST = 3;
-const SOCKETS_JOIN = 4;
-const SOCKETS_LEAVE = 5;
-const DISCONNECT_SOCKETS = 6;
-const BROADCAST_CLIENT_COUNT = 11;
-const BROADCAST_ACK = 12;
+const { BROADCAST, SOCKETS_JOIN, SOCKETS_LEAVE, DISCONNECT_SOCKETS } = AdapterType;
+const { ADAPTER_CLOSE, BROADCAST_ACK, BROADCAST_CLIENT_COUNT } = AdapterType;
 
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
@@ -43,7 +44,10 @@ const wireName = (nsp: Namespace): string => (scopes.get(nsp.server) ?? "") + ns
 const adapters = new Map<string, Set<IpcAdapter>>();
 
 function dispatch(message: unknown): void {
-  if (!isAdapterMessage(message)) return;
+  if (!isAdapterMessage(message)) {
+    if (claimsAdapter(message)) warnBroken();
+    return;
+  }
   for (const adapter of adapters.get(message.nsp) ?? []) {
     try {
       adapter.receive(message);
@@ -53,6 +57,18 @@ function dispatch(message: unknown): void {
       process.emitWarning(error as Error);
     }
   }
+}
+
+let hasWarned = false;
+
+function warnBroken(): void {
+  if (hasWarned) return;
+  hasWarned = true;
+  process.emitWarning(
+    "A message of another worker's adapter is broken, and was ignored; so will others be. Do all " +
+      "workers run the same versions of socket.io and of this package?",
+    { code: "SUPERVISOR_BROKEN_MESSAGE" },
+  );
 }
 
 /**
@@ -163,17 +179,16 @@ export class IpcAdapter extends NodeClusterAdapter {
     if (adapters.size === 0) process.off("message", dispatch);
   }
 
-  protected override doPublish(message: ClusterMessage & { source: string }): Promise<string> {
-    const named = { ...asPayload(message), nsp: wireName(this.nsp) };
-    return sendCloneable(named, (item) => super.doPublish(item));
+  protected override async doPublish(message: ClusterMessage): Promise<string> {
+    relay({ ...asPayload(message), source: ADAPTER_SOURCE, nsp: wireName(this.nsp) });
+    return ""; // no offset: connection state recovery is not supported
   }
 
-  protected override doPublishResponse(
+  protected override async doPublishResponse(
     requesterUid: string,
-    response: ClusterResponse & { source: string; requesterUid: string },
+    response: ClusterResponse,
   ): Promise<void> {
-    const named = { ...response, nsp: wireName(this.nsp) };
-    return sendCloneable(named, (item) => super.doPublishResponse(requesterUid, item));
+    relay({ ...response, source: ADAPTER_SOURCE, requesterUid, nsp: wireName(this.nsp) });
   }
 
   /**
@@ -183,7 +198,10 @@ export class IpcAdapter extends NodeClusterAdapter {
    */
   override broadcastWithAck(...[packet, opts, onServer, onAck]: BroadcastArgs): void {
     if (!this.#isIntroduced) {
-      void this.#introduced.then(() => this.broadcastWithAck(packet, opts, onServer, onAck));
+      // Whoever called has gone on; without answers its own timeout tells it.
+      this.#introduced
+        .then(() => this.broadcastWithAck(packet, opts, onServer, onAck))
+        .catch((error: Error) => process.emitWarning(error));
       return;
     }
     const others = [...this.#peers()];
@@ -255,12 +273,12 @@ export class IpcAdapter extends NodeClusterAdapter {
 }
 
 /** Not a method: the base class publishes from its constructor, before private fields exist. */
-function sendCloneable<M, R>(message: M, send: (message: M) => R): R {
+function relay(message: object): void {
   try {
-    return send(message);
+    primaryChannel().relay(message);
   } catch {
     // Only serialization throws here; a channel that fails tells the callback.
-    return send(toCloneable(message) as M);
+    primaryChannel().relay(toCloneable(message) as object);
   }
 }
 

@@ -1,13 +1,11 @@
 import { SupervisorError } from "../../errors.js";
+import { MAX_QUEUE } from "../../limits.js";
 import { PROTOCOL } from "../../mesh-protocol.js";
 import type { Welcome } from "../../protocol.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { unixWire } from "../mesh/wire.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { MeshTransport } from "./mesh-transport.js";
-
-/** Bytes that may wait for another worker, if the primary does not say (B2). */
-const MAX_QUEUE = 64 * 1024 * 1024;
 
 /** The way into the mesh: this worker has entered, and may not have heard of all others yet. */
 export interface MeshDoor {
@@ -54,9 +52,17 @@ export async function enterMesh(
         "different versions of socket-supervisor. A reload cannot mix them: restart the cluster.",
     );
   }
+  const { gatewayDir } = welcome;
+  if (gatewayDir === null) {
+    process.emitWarning(
+      "There is no folder for connections between workers, so their messages go through the primary.",
+      { code: "SUPERVISOR_NO_MESH" },
+    );
+    return undefined;
+  }
   let mesh: Mesh | undefined;
   const transport = new MeshTransport((listener) => {
-    mesh = new Mesh(unixWire(welcome.gatewayDir), PROTOCOL, welcome.maxQueue ?? MAX_QUEUE, {
+    mesh = new Mesh(unixWire(gatewayDir), PROTOCOL, welcome.maxQueue ?? MAX_QUEUE, {
       ...listener,
       onStuck: (id, why) => channel.send({ type: "supervisor:mesh-stuck", id, why }),
     });
@@ -67,6 +73,7 @@ export async function enterMesh(
   // Handled as they come, and in order: whoever enters right after this worker is not missed.
   channel.on("supervisor:mesh-joined", (member) => entered.joined(member));
   channel.on("supervisor:mesh-gone", ({ id }) => entered.gone(id));
+  channel.on("supervisor:listen", ({ dir }) => listenAnew(entered, channel, dir));
   const answered = new Promise<void>((resolve) => {
     channel.once("supervisor:mesh", (entrance) => {
       entered.enter(entrance);
@@ -78,4 +85,12 @@ export async function enterMesh(
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
   return { transport, ready: () => entered.ready() };
+}
+
+/** Where it listened is gone; connections that there are stay. */
+function listenAnew(mesh: Mesh, channel: PrimaryChannel, dir: string): void {
+  mesh.listen(unixWire(dir)).then(
+    (address) => channel.send({ type: "supervisor:mesh-enter", address }),
+    (error: Error) => process.emitWarning(error),
+  );
 }

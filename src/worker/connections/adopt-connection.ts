@@ -8,8 +8,10 @@ import type { Socket } from "node:net";
  * first, then what is still in the kernel (R4).
  */
 export function adoptConnection(server: HttpServer, socket: Socket, bytes: Uint8Array): void {
-  // As http.Server sets it for sockets that it accepts: a client may end its side before it reads.
-  socket.allowHalfOpen = true;
+  // As the server sets it for sockets that it accepts. Of HTTP a client may end its side before it
+  // reads; with TLS, unless the application says otherwise, an end ends the connection, or one that
+  // ended in the middle of its handshake would stay until that times out.
+  socket.allowHalfOpen = (server as { allowHalfOpen?: boolean }).allowHalfOpen ?? false;
   server.emit("connection", socket);
   if (bytes.length > 0) socket.unshift(bytes);
 }

@@ -51,26 +51,38 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
     });
   }
 
-  /** From now on connections end as soon as that breaks nothing. */
+  /**
+   * From now on connections end as soon as that breaks nothing: HTTP 1 ones with their next response.
+   *
+   * Idle ones stay for as long as their server has promised (`keepAliveTimeout`; Node closes them
+   * then). A client may be about to use one, and would find it closed: nobody but the client can tell
+   * whether a request is on its way (RFC 9112, section 9.5).
+   */
   closeGently(): void {
+    if (this.#isClosing) return;
     this.#isClosing = true;
     for (const session of this.#http2) session.close();
     for (const server of this.#servers) {
-      server.closeIdleConnections();
-      server.keepAliveTimeout = 1;
       server.prependListener("request", (req: IncomingMessage, res: ServerResponse) => {
         if (req.httpVersionMajor < 2) res.setHeader("Connection", "close");
       });
     }
   }
 
-  /** Closes what carries no request: upgraded, idle, or still before its TLS handshake. */
+  /** Closes what carries no request, and never will: what waits for the next one stays. */
   destroyUpgraded(): void {
     for (const socket of this.#sockets) {
       const http = this.#secure.has(socket) ? this.#secured.get(peerOf(socket)) : socket;
       if (http === undefined || isUpgraded(http)) socket.destroy();
     }
-    for (const server of this.#servers) server.closeIdleConnections();
+  }
+
+  /** For when the time is over: idle connections end, and those with a request when it is answered. */
+  closeIdle(): void {
+    for (const server of this.#servers) {
+      server.closeIdleConnections();
+      server.keepAliveTimeout = 1;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
+import { MAX_WAITING_FOR_SERVER } from "../../limits.js";
 import type { Listener } from "../../protocol.js";
 import { adoptConnection } from "./adopt-connection.js";
 import { HttpServers } from "./http-servers.js";
@@ -22,6 +23,8 @@ interface Waiting {
 export class Dispatch {
   readonly #servers = new HttpServers();
   #waiting: Waiting[] = [];
+  /** Listeners without a server that it has told of: once each. */
+  readonly #told = new Set<string>();
 
   serve(server: HttpServer, name: string | undefined): void {
     this.#servers.add(server, name);
@@ -36,6 +39,10 @@ export class Dispatch {
       adoptConnection(server, socket, bytes);
       return;
     }
+    if (this.#waiting.length >= MAX_WAITING_FOR_SERVER) {
+      socket.destroy();
+      return;
+    }
     const waiting = { socket: socket.pause(), bytes, listener };
     this.#waiting.push(waiting);
     socket.on("error", () => socket.destroy());
@@ -47,6 +54,9 @@ export class Dispatch {
     this.#waiting = this.#waiting.filter((item) => item !== waiting);
     waiting.socket.destroy();
     const { secure, name, index } = waiting.listener;
+    const key = JSON.stringify([secure, name, index]);
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
     process.emitWarning(
       `A connection came for the primary's ${secure ? "TLS" : "plain"} server ` +
         `${name === undefined ? `number ${index + 1}` : `"${name}"`}, but this worker has no such ` +

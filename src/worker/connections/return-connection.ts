@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { MAX_HANDOFF_BYTES } from "../../limits.js";
 import type { Listener } from "../../protocol.js";
 import { allowReads, detachFromServer, stopReads } from "../../stop-reads.js";
 import type { PrimaryChannel } from "../primary-channel.js";
@@ -38,10 +39,10 @@ export class ReturnableConnections {
     if (listener === undefined || !(socket instanceof Socket) || socket.writableLength > 0) {
       return undefined;
     }
-    if (!stopReads(socket)) return undefined;
+    const data = Buffer.concat([Buffer.from(headOf(req), "latin1"), head]);
+    if (data.byteLength > MAX_HANDOFF_BYTES || !stopReads(socket)) return undefined;
     return {
       giveBack: () => {
-        const data = Buffer.concat([Buffer.from(headOf(req), "latin1"), head]);
         detachFromServer(socket);
         this.#channel.sendSocket({ type: "supervisor:return", data, listener }, socket);
       },

@@ -3,10 +3,12 @@ import type { Duplex } from "node:stream";
 import type { ReturnableConnections } from "../connections/return-connection.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { type EngineServer, ownsSession, sidOf } from "../sessions/engine.js";
-import type { LocalHandlers } from "./envelope.js";
+import { ask } from "./ask.js";
 import { RequestForwarding } from "./forward-request.js";
 import { forwardUpgrade } from "./forward-upgrade.js";
+import type { LocalHandlers } from "./local-handlers.js";
 import { PeerClient } from "./peer-client.js";
+import { refuseRequest, refuseUpgrade } from "./refusal.js";
 
 /** Owners that are remembered, so that not every request has to ask. */
 const MAX_REMEMBERED = 10_000;
@@ -54,14 +56,14 @@ export class ForeignRequests {
     };
     engine.handleRequest = (req, res) => {
       const sid = sidOf(req);
-      if (sid === undefined) void this.#onHandshake(local, req, res);
+      if (sid === undefined) this.#onHandshake(local, req, res);
       else if (ownsSession(engine, sid)) local.handleRequest(req, res);
-      else void this.#onForeignRequest(local, sid, req, res);
+      else this.#onForeignRequest(local, sid, req, res);
     };
     engine.handleUpgrade = (req, socket, head) => {
       const sid = sidOf(req);
       if (sid === undefined || ownsSession(engine, sid)) local.handleUpgrade(req, socket, head);
-      else void this.#onForeignUpgrade(local, sid, req, socket, head);
+      else this.#onForeignUpgrade(local, sid, req, socket, head);
     };
     return local;
   }
@@ -75,10 +77,6 @@ export class ForeignRequests {
   forget(gateway: string): void {
     this.#peers.forget(gateway);
     for (const [sid, owner] of this.#owners) if (owner === gateway) this.#owners.delete(sid);
-  }
-
-  async #ownerOf(sid: string): Promise<string | null> {
-    return this.#owners.get(sid) ?? (await this.#askOwner(sid));
   }
 
   async #askOwner(sid: string): Promise<string | null> {
@@ -99,24 +97,25 @@ export class ForeignRequests {
    * later (after a page, from another tab, from a proxy's other clients) it never saw: it is asked
    * where the session should open, or all of them would open here (R6).
    */
-  async #onHandshake(
-    local: LocalHandlers,
-    req: IncomingMessage,
-    res: ServerResponse,
-  ): Promise<void> {
+  #onHandshake(local: LocalHandlers, req: IncomingMessage, res: ServerResponse): void {
+    const here = () => {
+      if (!res.destroyed) local.handleRequest(req, res);
+    };
     // A preflight opens no session: the place is for the request after it.
-    const opens = req.method === "GET";
-    const isPlaced = opens && this.#placedConnections.delete(req.socket);
-    const worker = isPlaced || !opens ? null : await this.#place(req);
-    if (res.destroyed) return;
-    if (worker === null) {
-      local.handleRequest(req, res);
-    } else {
-      const forwarding = new RequestForwarding(this.#peers, local, req, res, {
-        ownConnection: true,
-      });
-      forwarding.send(worker, () => local.handleRequest(req, res));
+    if (req.method !== "GET" || this.#placedConnections.delete(req.socket)) {
+      here();
+      return;
     }
+    const place = (gateway: string | null): void => {
+      if (gateway === null) here();
+      else if (!res.destroyed) {
+        const forwarding = new RequestForwarding(this.#peers, local, req, res, {
+          ownConnection: true,
+        });
+        forwarding.send(gateway, here);
+      }
+    };
+    ask(() => this.#place(req), place, here); // without an answer any place is right
   }
 
   /** Of a client with TLS the primary sees nothing but the address. */
@@ -125,51 +124,74 @@ export class ForeignRequests {
     return this.#primary.place(encrypted === true ? socket.remoteAddress : undefined);
   }
 
-  async #onForeignRequest(
+  #onForeignRequest(
     local: LocalHandlers,
     sid: string,
     req: IncomingMessage,
     res: ServerResponse,
-  ): Promise<void> {
-    const owner = await this.#ownerOf(sid);
-    if (res.destroyed) return; // the client did not wait
-    if (owner === null) {
-      local.handleRequest(req, res);
-      return;
-    }
-    const forwarding = new RequestForwarding(this.#peers, local, req, res);
-    forwarding.send(owner, async () => {
-      // What was remembered is out of date: the session has ended, or its id is used again.
-      const present = await this.#askOwner(sid);
-      if (res.destroyed) return;
-      if (present !== null && present !== owner && forwarding.canReplay) {
-        forwarding.send(present, () => local.handleRequest(req, res));
-      } else {
-        local.handleRequest(req, res);
+  ): void {
+    const here = () => {
+      if (!res.destroyed) local.handleRequest(req, res);
+    };
+    const refuse = (error: unknown) => refuseRequest(res, error);
+    const forward = (owner: string | null): void => {
+      if (res.destroyed) return; // the client did not wait
+      if (owner === null) {
+        here();
+        return;
       }
-    });
+      const forwarding = new RequestForwarding(this.#peers, local, req, res);
+      const onPresent = (present: string | null): void => {
+        if (res.destroyed) return;
+        if (present !== null && present !== owner && forwarding.canReplay) {
+          forwarding.send(present, here);
+        } else {
+          here();
+        }
+      };
+      // What was remembered is out of date: the session has ended, or its id is used again.
+      forwarding.send(owner, () => ask(() => this.#askOwner(sid), onPresent, refuse));
+    };
+    const owner = this.#owners.get(sid);
+    if (owner !== undefined) forward(owner);
+    else ask(() => this.#askOwner(sid), forward, refuse);
   }
 
-  async #onForeignUpgrade(
+  #onForeignUpgrade(
     local: LocalHandlers,
     sid: string,
     req: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<void> {
+  ): void {
     const held = this.#returnable.hold(req, socket, head);
     const ignore = () => socket.destroy();
     socket.on("error", ignore);
-    const owner = await this.#askOwner(sid); // never remembered: a refused upgrade is not repeated
-    if (socket.destroyed) return;
-    if (owner === null) {
+    const here = (): void => {
+      if (socket.destroyed) return;
       socket.off("error", ignore);
-      held?.keep();
       local.handleUpgrade(req, socket, head);
-    } else if (held !== undefined) {
-      held.giveBack();
-    } else {
-      forwardUpgrade(owner, local, req, socket, head);
-    }
+    };
+    const refuse = (error: unknown): void => {
+      held?.keep();
+      refuseUpgrade(socket, error);
+    };
+    const route = (owner: string | null): void => {
+      if (socket.destroyed) return;
+      if (owner !== null && held !== undefined) {
+        held.giveBack();
+      } else if (owner !== null) {
+        try {
+          forwardUpgrade(owner, local, req, socket, head, here);
+        } catch (error) {
+          refuseUpgrade(socket, error);
+        }
+      } else {
+        held?.keep();
+        here();
+      }
+    };
+    // Never remembered: a refused upgrade is not repeated.
+    ask(() => this.#askOwner(sid), route, refuse);
   }
 }

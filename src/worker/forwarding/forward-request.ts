@@ -1,18 +1,25 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PassThrough, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import { forwardedHeaders, isNotHere, type LocalHandlers } from "./envelope.js";
-import { endToEndHeaders } from "./hop-by-hop.js";
+import { answerHeaders, http2Headers } from "./answer-headers.js";
+import { seal } from "./envelope.js";
+import { forwards } from "./forwards.js";
+import type { LocalHandlers } from "./local-handlers.js";
+import { isNotHere } from "./not-here.js";
 import type { PeerClient } from "./peer-client.js";
+import { refuseRequest } from "./refusal.js";
+import { readBody } from "./request-body.js";
 
-/** Bodies up to here are sent as a whole, and can be sent again to another worker (bytes). */
+/** Answers up to here are sent in one piece (bytes). */
 const MAX_WHOLE = 64 * 1024;
+
+/** A worker that has ended: nothing listens on its socket, or it is not there any more. */
+const ENDED = new Set<unknown>(["ECONNREFUSED", "ENOENT"]);
 
 /** Made once: what a stack trace costs is a part of what a request costs. */
 const GONE = new Error("The client has its answer, or is gone.");
 
 type Controller = Dispatcher.DispatchController;
-type ResponseHeaders = Parameters<NonNullable<Dispatcher.DispatchHandler["onResponseStart"]>>[2];
 
 /** One request on its way to its owner, and the response on its way back. */
 export class RequestForwarding {
@@ -66,16 +73,22 @@ export class RequestForwarding {
   }
 
   #send(gateway: string, body: Buffer | Readable | null, onNotHere: () => void): void {
-    const { method = "GET", url = "/" } = this.#req;
-    const request: Dispatcher.DispatchOptions = {
-      method: method as Dispatcher.HttpMethod,
-      // HTTP/2 takes any bytes. The query stays what Engine.IO would read in it.
-      path: url.replace(/[^\x21-\x7e]/gu, encodeURIComponent),
-      headers: forwardedHeaders(this.#local, this.#req),
-      body,
-      reset: this.#ownConnection,
-    };
-    this.#peers.send(gateway, request, this.#handler(onNotHere));
+    const handler = this.#handler(onNotHere);
+    try {
+      const request: Dispatcher.DispatchOptions = {
+        // What the client asks is in the envelope. This is for the two ends of the connection: an
+        // answer to HEAD has no body, and a body is what comes with POST.
+        method: this.#req.method === "HEAD" ? "HEAD" : body === null ? "GET" : "POST",
+        path: "/",
+        headers: seal(this.#local.name, this.#req),
+        body,
+        reset: this.#ownConnection,
+      };
+      this.#peers.send(gateway, request, handler);
+      if (forwards.hasSubscribers) forwards.publish({ gateway, upgrade: false });
+    } catch (error) {
+      refuseRequest(this.#res, error);
+    }
   }
 
   #handler(onNotHere: () => void): Dispatcher.DispatchHandler {
@@ -94,7 +107,7 @@ export class RequestForwarding {
         isElsewhere = isNotHere(status, headers);
         if (isElsewhere) return;
         length = Number(headers["content-length"] ?? Number.NaN);
-        begin = () => this.#writeHead(controller, status, headers, message);
+        begin = () => this.#writeHead(controller, status, message);
         if (length <= MAX_WHOLE) return;
         begin();
         begin = undefined;
@@ -114,74 +127,33 @@ export class RequestForwarding {
       onResponseEnd: () => {
         this.#controller = undefined;
         if (isElsewhere) {
-          onNotHere();
+          later(onNotHere);
           return;
         }
         begin?.();
         if (!res.writableEnded) res.end();
       },
-      onResponseError: (_, error) => this.#onError(error),
+      onResponseError: (_, error: NodeJS.ErrnoException) => {
+        const isUntouched = this.#controller === undefined && this.canReplay;
+        if (isUntouched && ENDED.has(error.code) && !res.destroyed) later(onNotHere);
+        else refuseRequest(res, error);
+      },
     };
   }
 
-  #writeHead(
-    { rawHeaders }: Controller,
-    status: number,
-    { connection }: ResponseHeaders,
-    message = "",
-  ): void {
-    const raw = (rawHeaders as Buffer[]).map((text) => text.toString("latin1"));
-    const headers = endToEndHeaders(raw, connection?.toString());
-    if (this.#req.httpVersionMajor < 2) this.#res.writeHead(status, message, headers);
-    else this.#res.writeHead(status, asObject(headers)); // HTTP/2 has no status message
-  }
-
-  #onError(error: NodeJS.ErrnoException): void {
-    if (this.#res.destroyed || this.#res.writableEnded) return;
-    // HTTP/2 carries requests that HTTP/1 cannot: such a one stays here.
-    if (error.code === "UND_ERR_INVALID_ARG") this.#local.handleRequest(this.#req, this.#res);
-    else if (this.#res.headersSent) this.#res.destroy();
-    else this.#res.writeHead(502, { "content-length": 0 }).end();
+  #writeHead({ rawHeaders }: Controller, status: number, message = ""): void {
+    const headers = (rawHeaders as Buffer[]).map((text) => text.toString("latin1"));
+    // HTTP/2 has no status message.
+    if (this.#req.httpVersionMajor >= 2) this.#res.writeHead(status, http2Headers(headers));
+    else if (PRINTABLE.test(message)) this.#res.writeHead(status, message, answerHeaders(headers));
+    else this.#res.writeHead(status, answerHeaders(headers));
   }
 }
 
-/** @param then gets a short body as a whole, a long one as a stream, `null` for none */
-function readBody(req: IncomingMessage, then: (body: Buffer | Readable | null) => void): void {
-  const length = req.headers["content-length"] ?? "0";
-  const isChunked = req.httpVersionMajor >= 2 || req.headers["transfer-encoding"] !== undefined;
-  if (length === "0" && !isChunked) {
-    then(null);
-    return;
-  }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const onEnd = (): void => {
-    req.off("data", onData);
-    then(bytes === 0 ? null : Buffer.concat(chunks));
-  };
-  const onData = (chunk: Buffer): void => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes <= MAX_WHOLE) return;
-    req.off("data", onData).off("end", onEnd);
-    const stream = new PassThrough();
-    // undici destroys it when the answer comes before its end, or the connection breaks. That is told
-    // by the answer; the rest of the body is dropped.
-    stream.on("error", () => {});
-    stream.once("close", () => req.unpipe(stream).resume());
-    for (const part of chunks) stream.write(part);
-    req.pipe(stream);
-    then(stream);
-  };
-  req.on("data", onData).once("end", onEnd);
-}
+/** A status message as undici gives it: what was not ASCII is lost, and Node would refuse it. */
+const PRINTABLE = /^[\x20-\x7e]+$/;
 
-/** HTTP/2 responses of Node 20 take no flat list. */
-function asObject(headers: readonly string[]): Record<string, string[]> {
-  const object: Record<string, string[]> = {};
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index]?.toLowerCase() ?? "";
-    object[name] = [...(object[name] ?? []), headers[index + 1] ?? ""];
-  }
-  return object;
+/** Outside of undici, which takes what an application's code throws for an error of its own. */
+function later(then: () => void): void {
+  process.nextTick(then);
 }

@@ -1,60 +1,103 @@
-import { type IncomingMessage, request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { forwardedHeaders, type LocalHandlers } from "./envelope.js";
-import { endToEndHeaders } from "./hop-by-hop.js";
+import { endSoon } from "./end-soon.js";
+import { seal } from "./envelope.js";
+import { forwards } from "./forwards.js";
+import type { LocalHandlers } from "./local-handlers.js";
+import { UPGRADE_NOT_HERE } from "./not-here.js";
+import { refuseUpgrade } from "./refusal.js";
 
-/** The client gets an answer only when the owner has given one: its own status and headers. */
+/** How long the owner may take for its answer; its own limits are far below (ms). */
+const ANSWER_TIMEOUT = 30_000;
+
+/**
+ * The owner's answer reaches the client byte by byte as it was written, whatever it is, and so does
+ * all that follows, in both directions. The client gets an answer only when the owner has given one.
+ *
+ * @param onNotHere called when that worker does not have the session
+ * @throws RangeError when the request cannot be forwarded
+ */
 export function forwardUpgrade(
   gateway: string,
   local: LocalHandlers,
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
+  onNotHere: () => void,
 ): void {
-  const upstream = request({
-    socketPath: gateway,
-    method: req.method,
-    path: req.url,
-    headers: [
-      ...forwardedHeaders(local, req),
-      "Connection",
-      "Upgrade",
-      "Upgrade",
-      req.headers.upgrade ?? "",
-    ],
+  const request = headOf(seal(local.name, req));
+  // Either side may end before the other one has.
+  const peer = connect({ path: gateway, allowHalfOpen: true });
+  let isDecided = false;
+  const refuse = (why: unknown): void => {
+    if (isDecided) return;
+    isDecided = true;
+    socket.unpipe(peer);
+    peer.destroy();
+    refuseUpgrade(socket, why);
+  };
+  const timer = setTimeout(() => refuse("its owner did not answer"), ANSWER_TIMEOUT).unref();
+  peer.on("error", refuse); // from its answer on, the close that follows tells enough
+  peer.once("close", () => {
+    clearTimeout(timer);
+    refuse("its owner closed the connection");
   });
-  socket.once("close", () => upstream.destroy());
-  upstream.on("error", () => refuseUpgrade(socket));
-  upstream.on("upgrade", (answer, peer, peerHead) => {
-    socket.write(
-      headOf(answer, ["Connection", "Upgrade", "Upgrade", answer.headers.upgrade ?? ""]),
-    );
-    socket.write(peerHead);
-    peer.write(head);
-    peer.on("error", () => peer.destroy());
-    peer.once("close", () => socket.destroy());
-    socket.once("close", () => peer.destroy());
-    socket.pipe(peer).pipe(socket);
+  // A client that is gone takes nothing with it that it has sent.
+  socket.once("close", () => endSoon(peer));
+  peer.write(request);
+  if (head.length > 0) peer.write(head);
+  socket.pipe(peer);
+  firstBytes(peer, (bytes) => {
+    isDecided = true;
+    clearTimeout(timer);
+    if (isNotHere(bytes)) {
+      socket.unpipe(peer);
+      peer.destroy();
+      onNotHere();
+      return;
+    }
+    if (socket.destroyed) return;
+    socket.write(bytes);
+    peer.pipe(socket);
+    // What the owner has written is the client's, however slowly it reads.
+    peer.once("close", () => endSoon(socket));
   });
-  upstream.on("response", (answer) => {
-    socket.write(headOf(answer, ["Connection", "close"]));
-    answer.on("error", () => socket.destroy());
-    answer.pipe(socket);
-  });
-  upstream.end();
+  if (forwards.hasSubscribers) forwards.publish({ gateway, upgrade: true });
 }
 
-function refuseUpgrade(socket: Duplex): void {
-  if (socket.writable) {
-    socket.end("HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-  }
+/** @param then gets what comes first: enough to tell whether it is "not here" */
+function firstBytes(peer: Socket, then: (bytes: Buffer) => void): void {
+  let bytes = Buffer.alloc(0);
+  const onData = (chunk: Buffer): void => {
+    bytes = Buffer.concat([bytes, chunk]);
+    if (bytes.length < UPGRADE_NOT_HERE.length && startsLikeNotHere(bytes)) return;
+    done();
+  };
+  const onEnd = (): void => {
+    if (bytes.length > 0) done();
+    else peer.destroy(); // no answer at all
+  };
+  const done = (): void => {
+    peer.off("data", onData).off("end", onEnd).pause();
+    then(bytes);
+  };
+  peer.on("data", onData).on("end", onEnd);
 }
 
-function headOf(answer: IncomingMessage, connection: string[]): string {
-  const headers = [...endToEndHeaders(answer.rawHeaders, answer.headers.connection), ...connection];
-  let head = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n`;
-  for (let index = 0; index < headers.length; index += 2) {
-    head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+function startsLikeNotHere(bytes: Buffer): boolean {
+  return bytes.equals(UPGRADE_NOT_HERE.subarray(0, bytes.length));
+}
+
+function isNotHere(bytes: Buffer): boolean {
+  return bytes.subarray(0, UPGRADE_NOT_HERE.length).equals(UPGRADE_NOT_HERE);
+}
+
+/** The envelope comes first; the rest makes an upgrade of it. */
+function headOf(envelope: readonly string[]): string {
+  let head = "GET / HTTP/1.1\r\n";
+  for (let index = 0; index < envelope.length; index += 2) {
+    head += `${envelope[index]}: ${envelope[index + 1]}\r\n`;
   }
-  return `${head}\r\n`;
+  return `${head}Host: localhost\r\nConnection: Upgrade\r\nUpgrade: supervisor\r\n\r\n`;
 }

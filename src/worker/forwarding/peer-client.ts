@@ -7,6 +7,9 @@ import type { Dispatcher, Pool as UndiciPool } from "undici";
  */
 const Pool = createRequire(import.meta.url)("undici/lib/dispatcher/pool.js") as typeof UndiciPool;
 
+/** An application's own answer, which a plain server would not limit (bytes). */
+const MAX_ANSWER_HEAD = 4 * 1024 * 1024;
+
 /** HTTP to the gateways of other workers, over connections that are kept for a few seconds. */
 export class PeerClient {
   readonly #pools = new Map<string, UndiciPool>();
@@ -32,6 +35,7 @@ export class PeerClient {
         // A poll lasts as long as nothing happens; Engine.IO and the client have their own limits.
         headersTimeout: 0,
         bodyTimeout: 0,
+        maxHeaderSize: MAX_ANSWER_HEAD,
       });
       this.#pools.set(gateway, pool);
     }

@@ -1,24 +1,22 @@
-import { randomBytes } from "node:crypto";
-import { rmdirSync, rmSync } from "node:fs";
-import {
-  createServer,
-  type IncomingMessage,
-  maxHeaderSize,
-  type Server,
-  type ServerResponse,
-} from "node:http";
-import { dirname, join } from "node:path";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { ownsSession, sidOf } from "../sessions/engine.js";
-import { type LocalHandlers, NOT_HERE, NOT_HERE_HEADER, unwrap } from "./envelope.js";
+import { endSoon } from "./end-soon.js";
+import { MAX_ENVELOPE, open } from "./envelope.js";
+import { GatewaySocket } from "./gateway-socket.js";
+import type { LocalHandlers } from "./local-handlers.js";
+import { NOT_HERE, NOT_HERE_HEADER, UPGRADE_NOT_HERE } from "./not-here.js";
+import { answerUpgrade } from "./refusal.js";
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
  *
  * Invariant: it gives them to Engine.IO itself and never forwards, so forwarding cannot loop (R10).
+ * Invariant: nothing that comes without a proper envelope reaches anybody: it gets 400 (B1).
  */
 export class PeerGateway {
   readonly #server: Server;
+  readonly #socket: GatewaySocket;
   readonly #handlers: LocalHandlers[] = [];
 
   constructor() {
@@ -27,30 +25,28 @@ export class PeerGateway {
       keepAliveTimeout: 0,
       headersTimeout: 0,
       requestTimeout: 0,
-      maxHeaderSize: 2 * maxHeaderSize, // a client's whole head, and what is added to it
+      maxHeaderSize: MAX_ENVELOPE + 4_096, // and the few lines around it
     });
     this.#server.on("request", this.#onRequest);
     this.#server.on("upgrade", this.#onUpgrade);
+    this.#socket = new GatewaySocket(this.#server);
   }
 
   serve(handlers: LocalHandlers): void {
     this.#handlers.push(handlers);
   }
 
-  /** @returns the path of its socket in `dir` */
-  async listen(dir: string): Promise<string> {
-    const path = join(dir, `${process.pid}-${randomBytes(6).toString("hex")}.sock`);
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      // Without `exclusive` a cluster worker would ask the primary to own the socket.
-      this.#server.listen({ path, exclusive: true }, resolve);
-    });
-    process.once("exit", () => removeSocket(path));
-    return path;
+  /** Its path; `null` while it does not listen. */
+  get path(): string | null {
+    return this.#socket.path;
   }
 
-  #find(request: IncomingMessage): LocalHandlers | undefined {
-    const { server } = unwrap(request);
+  /** @returns the path of its socket in `dir`; `null` when it cannot listen there */
+  listen(dir: string | null): Promise<string | null> {
+    return this.#socket.listen(dir);
+  }
+
+  #find(server: string, request: IncomingMessage): LocalHandlers | undefined {
     const sid = sidOf(request);
     return this.#handlers.find(({ name, engine }) =>
       sid === undefined ? name === server : ownsSession(engine, sid),
@@ -58,33 +54,29 @@ export class PeerGateway {
   }
 
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    const handlers = this.#find(request);
+    const server = open(request);
+    if (server === undefined) {
+      response.writeHead(400, { "content-length": 0, connection: "close" }).end();
+      return;
+    }
+    const handlers = this.#find(server, request);
     if (handlers !== undefined) handlers.handleRequest(request, response);
     else response.writeHead(NOT_HERE, { [NOT_HERE_HEADER]: "1", "content-length": 0 }).end();
   };
 
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on("error", () => socket.destroy());
-    const handlers = this.#find(request);
+    const server = open(request);
+    if (server === undefined) {
+      answerUpgrade(socket, "400 Bad Request");
+      return;
+    }
+    const handlers = this.#find(server, request);
     if (handlers !== undefined) {
       handlers.handleUpgrade(request, socket, head);
     } else {
-      socket.end(
-        `HTTP/1.1 ${NOT_HERE} Misdirected Request\r\n${NOT_HERE_HEADER}: 1\r\n` +
-          "Connection: close\r\nContent-Length: 0\r\n\r\n",
-      );
+      socket.write(UPGRADE_NOT_HERE);
+      endSoon(socket);
     }
   };
-}
-
-/** While the primary lives, the directory is its to remove. */
-function removeSocket(path: string): void {
-  rmSync(path, { force: true });
-  if (process.connected) return;
-  try {
-    rmdirSync(dirname(path));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "ENOTEMPTY" && code !== "ENOENT") throw error;
-  }
 }

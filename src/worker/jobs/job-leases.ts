@@ -30,7 +30,7 @@ export class ClusterLeases implements JobLeases {
     channel.on("supervisor:drain", this.#stopAll);
     channel.on("supervisor:stop", this.#stopAll);
     // Without a primary nobody knows what this worker does.
-    process.once("disconnect", this.#stopAll);
+    channel.once("disconnect", this.#stopAll);
   }
 
   ask(job: Job): void {
@@ -57,7 +57,7 @@ export class ClusterLeases implements JobLeases {
   }
 
   readonly #stopAll = (): void => {
-    for (const job of [...this.#jobs.values()]) void job.stop();
+    for (const job of [...this.#jobs.values()]) job.stop().catch(warn);
   };
 }
 
@@ -65,21 +65,8 @@ export class ClusterLeases implements JobLeases {
 export class LocalLeases implements JobLeases {
   readonly #jobs = new Map<Job, { begun: number; failures: number; timer?: NodeJS.Timeout }>();
 
-  constructor() {
-    // This process turns into a primary: the workers have the jobs from now on.
-    cluster.on("fork", () => {
-      for (const job of [...this.#jobs.keys()]) {
-        process.emitWarning(
-          `runOnce("${job.name}") was called in the primary, before it forked workers. The job ` +
-            "ends here; call runOnce() in the workers only.",
-          { code: "SUPERVISOR_JOB_IN_PRIMARY" },
-        );
-        void job.stop();
-      }
-    });
-  }
-
   ask(job: Job): void {
+    if (this.#jobs.size === 0) cluster.on("fork", this.#giveUp);
     this.#jobs.set(job, { begun: 0, failures: 0 });
     this.#beginIn(job, 0);
   }
@@ -90,6 +77,7 @@ export class LocalLeases implements JobLeases {
     if (outcome === "withdrawn") {
       clearTimeout(record.timer);
       this.#jobs.delete(job);
+      if (this.#jobs.size === 0) cluster.off("fork", this.#giveUp);
       return;
     }
     const lived = performance.now() - record.begun;
@@ -106,6 +94,18 @@ export class LocalLeases implements JobLeases {
       job.begin();
     }, delay);
   }
+
+  /** This process turns into a primary: the workers have the jobs from now on. */
+  readonly #giveUp = (): void => {
+    for (const job of [...this.#jobs.keys()]) {
+      process.emitWarning(
+        `runOnce("${job.name}") was called in the primary, before it forked workers. The job ` +
+          "ends here; call runOnce() in the workers only.",
+        { code: "SUPERVISOR_JOB_IN_PRIMARY" },
+      );
+      job.stop().catch(warn);
+    }
+  };
 }
 
 function warnUnanswered({ name }: Job): void {
@@ -114,4 +114,9 @@ function warnUnanswered({ name }: Job): void {
       "not run. Start the workers with ClusterManager or setupStickyMaster() of this version.",
     { code: "SUPERVISOR_NO_LEASES" },
   );
+}
+
+/** A job tells of its own errors itself. */
+function warn(error: Error): void {
+  process.emitWarning(error);
 }

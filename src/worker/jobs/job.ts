@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Logger } from "../../option-checks.js";
 import type { LeaseOutcome } from "../../protocol.js";
-import { openWork } from "./open-work.js";
+import type { OpenWork } from "./open-work.js";
 
 /** What the function of `runOnce()` is called with. */
 export interface RunOnceContext {
@@ -44,20 +44,26 @@ export class Job implements RunOnceJob {
   readonly #fn: RunOnceFunction;
   readonly #logger: Logger;
   readonly #over: (outcome: LeaseOutcome) => void;
+  readonly #work: OpenWork;
   #lead: { controller: AbortController; ended: Promise<void> } | undefined;
   #stopped = false;
 
-  /** @param over is called when a lead has ended, and when it ends before there was one */
+  /**
+   * @param over is called when a lead has ended, and when it ends before there was one
+   * @param work of the process, which a lead is a part of
+   */
   constructor(
     name: string,
     fn: RunOnceFunction,
     logger: Logger,
     over: (outcome: LeaseOutcome) => void,
+    work: OpenWork,
   ) {
     this.name = name;
     this.#fn = fn;
     this.#logger = logger;
     this.#over = over;
+    this.#work = work;
   }
 
   get leading(): boolean {
@@ -68,19 +74,22 @@ export class Job implements RunOnceJob {
   begin(): void {
     if (this.#stopped || this.#lead !== undefined) return; // whoever gave it has been told
     const controller = new AbortController();
-    const closeWork = openWork.begin();
+    const closeWork = this.#work.begin();
     // Set before the function is called: it may look at `leading`, or stop the job at once.
     let finish = (): void => {};
     const ended = new Promise<void>((resolve) => {
       finish = resolve;
     });
     this.#lead = { controller, ended };
-    void this.#run(controller).then((outcome) => {
+    const over = (outcome: LeaseOutcome): void => {
       this.#lead = undefined;
       this.#over(this.#stopped ? "withdrawn" : outcome);
       closeWork();
       finish();
-    });
+    };
+    this.#run(controller)
+      .then(over)
+      .catch((error: Error) => process.emitWarning(error));
   }
 
   async release(): Promise<void> {

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 
 /** Work of this process that has to end before the process may. */
-class OpenWork extends EventEmitter<{ none: [] }> {
+export class OpenWork extends EventEmitter<{ none: [] }> {
   #open = 0;
 
   get any(): boolean {
@@ -18,5 +18,5 @@ class OpenWork extends EventEmitter<{ none: [] }> {
   }
 }
 
-/** One per process. */
+/** The one of this process: `runOnce()` begins its work, and the worker's lifecycle waits for it. */
 export const openWork = new OpenWork();

@@ -3,9 +3,11 @@ import { isMainThread } from "node:worker_threads";
 import { OptionError, SupervisorError } from "../../errors.js";
 import { expectObject, type Logger, logger, text } from "../../option-checks.js";
 import { refusePm2Cluster } from "../../pm2.js";
+import type { LeaseOutcome } from "../../protocol.js";
 import { primaryChannel } from "../primary-channel.js";
 import { Job, type RunOnceFunction, type RunOnceJob } from "./job.js";
 import { ClusterLeases, type JobLeases, LocalLeases } from "./job-leases.js";
+import { openWork } from "./open-work.js";
 
 /** Options of {@link runOnce}. */
 export interface RunOnceOptions {
@@ -50,10 +52,11 @@ export function runOnce(
   }
   leases ??= cluster.isWorker ? new ClusterLeases(primaryChannel()) : new LocalLeases();
   const source = leases;
-  const job = new Job(name, fn, log, (outcome) => {
+  const over = (outcome: LeaseOutcome): void => {
     if (outcome === "withdrawn") names.delete(name);
     source.over(job, outcome);
-  });
+  };
+  const job = new Job(name, fn, log, over, openWork);
   names.add(name);
   source.ask(job);
   return job;

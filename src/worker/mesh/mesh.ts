@@ -112,8 +112,8 @@ export class Mesh {
   }
 
   /** @returns the address to tell the primary */
-  listen(): Promise<string> {
-    return this.#wire.listen((socket) => this.#accept(socket));
+  listen(wire = this.#wire): Promise<string> {
+    return wire.listen((socket) => this.#accept(socket));
   }
 
   /** The primary has answered; connects to those who are there. */

@@ -55,8 +55,17 @@ type PreparedRequest = IncomingMessage & { _query?: Record<string, string> };
  */
 export function sidOf(request: IncomingMessage): string | undefined {
   const prepared = request as PreparedRequest;
-  prepared._query ??= readQuery(request.url ?? "/");
+  prepared._query ??= queryOf(request.url);
   return prepared._query.sid || undefined;
+}
+
+/** What is no URL asks nothing, and Engine.IO answers 400; it would throw if it had to read it. */
+function queryOf(url = "/"): Record<string, string> {
+  try {
+    return readQuery(url);
+  } catch {
+    return {};
+  }
 }
 
 export function ownsSession(engine: EngineServer, sid: string): boolean {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { MAX_TEXT } from "../../limits.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import type { EngineServer, EngineSocket } from "./engine.js";
 import { sidOf } from "./engine.js";
@@ -29,6 +30,12 @@ export class SessionNotices {
 
   watch(engine: EngineServer): void {
     engine.on("connection", (session: EngineSocket) => {
+      // No request line can carry it, so nobody will ask.
+      if (session.id.length > MAX_TEXT) {
+        this.#refused++;
+        this.#flushLater();
+        return;
+      }
       this.#opened.add(session.id);
       if (session.transport.name === "polling") this.#flushSoon();
       else this.#flushLater();
@@ -63,8 +70,8 @@ export class SessionNotices {
     this.#later = undefined;
     this.#channel.send({
       type: "supervisor:sessions",
-      opened: [...this.#opened],
       closed: this.#closed,
+      opened: [...this.#opened],
       refused: this.#refused,
       ...(sync === undefined ? {} : { sync }),
     });

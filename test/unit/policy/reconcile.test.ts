@@ -52,8 +52,8 @@ t.test("S8 every empty slot is filled, and no other one", async (t) => {
 t.test("a deadline that is over is told, in every state; the others are awaited", async (t) => {
   for (const state of ["starting", "ready", "hung", "draining", "stopping", "dead"] as const) {
     const late = worker(state, { deadline: 100 });
-    const inTime = worker(state, { deadline: 101 });
-    const { actions, wakeAt } = plan(facts([slot({ worker: late })], { leaving: [inTime] }), 100);
+    const inTime = slot({ worker: worker(state, { deadline: 101 }) });
+    const { actions, wakeAt } = plan(facts([slot({ worker: late }), inTime]), 100);
     t.same(actions, [{ type: "overdue", worker: late }], state);
     t.equal(wakeAt, 101);
   }
@@ -88,12 +88,46 @@ t.test("S8 nobody is started for a reload while another one is leaving", async (
 });
 
 t.test("S1 the successor takes over when it is ready, or when nobody else is left", async (t) => {
-  const take = (successor: WorkerFacts["state"], old?: WorkerFacts["state"]) =>
-    types(facts([slot({ worker: old && worker(old), successor: worker(successor) })]));
+  const take = (successor: WorkerFacts["state"], old?: WorkerFacts["state"], others: Slot[] = []) =>
+    types(
+      facts(
+        [
+          slot({
+            worker: old && worker(old),
+            successor: worker(successor, { generation: 1 }),
+          }),
+          ...others,
+        ],
+        { generation: 1 },
+      ),
+    );
   t.same(take("ready", "ready"), ["promote"]);
   t.same(take("ready", "hung"), ["promote"]);
   t.same(take("starting", "ready"), []);
   t.same(take("starting"), ["promote"], "and no second one is started");
+  const empty = slot({ spawnAt: 500 });
+  const booting = slot({ worker: worker("starting") });
+  t.same(take("ready", "ready", [empty]), [], "while another slot is empty, both are needed");
+  t.same(take("ready", "ready", [booting]), []);
+  t.same(take("ready", "hung", [empty]), ["promote"], "of no use is one that hangs");
+  t.same(take("ready", "ready", [slot({ spawnAt: NEVER })]), ["promote"], "it stays empty");
+});
+
+t.test("a successor that nobody wants any more goes", async (t) => {
+  for (const state of ["starting", "ready", "hung", "stopping"] as const) {
+    const slots = [slot({ worker: worker("ready"), successor: worker(state, { generation: 1 }) })];
+    t.same(types(facts(slots, { generation: 0 })), ["withdraw"], state);
+  }
+  const needed = slot({ worker: worker("hung"), successor: worker("ready", { generation: 1 }) });
+  t.same(types(facts([needed], { generation: 0 })), ["promote"], "but not when it is needed");
+  const more = slot({ worker: worker("ready"), successor: worker("ready", { generation: 1 }) });
+  t.same(types(facts([more, slot({ spawnAt: 500 })])), [], "S1 nor while another slot is empty");
+});
+
+t.test("who has lost its slot is told to go, once", async (t) => {
+  const leaving = (state: WorkerFacts["state"]) => types(facts([], { leaving: [worker(state)] }));
+  for (const state of ["starting", "ready", "hung"] as const) t.same(leaving(state), ["dismiss"]);
+  for (const state of ["draining", "stopping", "dead"] as const) t.same(leaving(state), []);
 });
 
 t.test("settled: all ready, new enough, nobody coming or going", async (t) => {

@@ -1,13 +1,16 @@
+import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
-import t from "tap";
+import t, { type Test } from "tap";
+import { MAX_LEASE_REQUESTS } from "../../../../src/limits.js";
+import { Leases } from "../../../../src/primary/jobs/leases.js";
+import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
+import type { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
 import { LeaseModel, type ModelWorker } from "../../../helpers/lease-model.js";
 import { Random } from "../../../helpers/random.js";
 
-process.setMaxListeners(0); // each worker in memory listens to this process
-
 /** A model with `count` ready workers that have asked. */
-async function running(count: number): Promise<LeaseModel & { workers: ModelWorker[] }> {
-  const model = new LeaseModel();
+async function running(t: Test, count: number): Promise<LeaseModel & { workers: ModelWorker[] }> {
+  const model = new LeaseModel(t);
   for (let n = 0; n < count; n++) {
     const worker = model.spawn();
     model.now++;
@@ -25,7 +28,7 @@ function pick(model: LeaseModel, index: number): ModelWorker {
 }
 
 t.test("the oldest ready worker has it, and no worker that only starts", async (t) => {
-  const model = new LeaseModel();
+  const model = new LeaseModel(t);
   const [first, second] = [model.spawn(), model.spawn()];
   for (const worker of [second, first]) worker.ask("job");
   await model.deliverAll();
@@ -39,7 +42,7 @@ t.test("the oldest ready worker has it, and no worker that only starts", async (
 });
 
 t.test("it moves at once when the process has ended, not when it is out of reach", async (t) => {
-  const model = await running(2);
+  const model = await running(t, 2);
   const [first, second] = [pick(model, 0), pick(model, 1)];
   model.setState(first, "dead");
   await model.deliverAll();
@@ -50,7 +53,7 @@ t.test("it moves at once when the process has ended, not when it is out of reach
 });
 
 t.test("a worker that drains lets go when its work has ended, and not before", async (t) => {
-  const model = await running(2);
+  const model = await running(t, 2);
   const [first, second] = [pick(model, 0), pick(model, 1)];
   model.setState(first, "draining");
   await model.deliverAll();
@@ -65,7 +68,7 @@ t.test("a worker that drains lets go when its work has ended, and not before", a
 });
 
 t.test("a hung worker keeps it, and takes nothing new", async (t) => {
-  const model = await running(2);
+  const model = await running(t, 2);
   const [first, second] = [pick(model, 0), pick(model, 1)];
   model.setState(first, "hung");
   model.advance(60_000);
@@ -81,7 +84,7 @@ t.test("a hung worker keeps it, and takes nothing new", async (t) => {
 });
 
 t.test("after a failure another worker has it, at once; then the waits grow", async (t) => {
-  const model = await running(2);
+  const model = await running(t, 2);
   const waits: number[] = [];
   const order: ModelWorker[] = [];
   for (let n = 0; n < 9; n++) {
@@ -114,7 +117,7 @@ t.test("after a failure another worker has it, at once; then the waits grow", as
 });
 
 t.test("a job that kills each worker that has it does not kill them all in a row", async (t) => {
-  const model = await running(3);
+  const model = await running(t, 3);
   for (const expected of [1, 0]) {
     const [worker] = model.atWork;
     if (worker) model.exit(worker);
@@ -127,7 +130,7 @@ t.test("a job that kills each worker that has it does not kill them all in a row
 });
 
 t.test("release() hands it on, stop() takes part no more", async (t) => {
-  const model = await running(2);
+  const model = await running(t, 2);
   const [first, second] = [pick(model, 0), pick(model, 1)];
   const released = first.job?.release();
   first.running?.settle();
@@ -148,7 +151,7 @@ t.test("release() hands it on, stop() takes part no more", async (t) => {
 });
 
 t.test("a grant that crosses a stop() is not lost", async (t) => {
-  const model = new LeaseModel();
+  const model = new LeaseModel(t);
   const [first, second] = [model.spawn(), model.spawn()];
   for (const worker of [first, second]) {
     worker.ask("job");
@@ -163,7 +166,7 @@ t.test("a grant that crosses a stop() is not lost", async (t) => {
 });
 
 t.test("a newer generation comes first", async (t) => {
-  const model = await running(3);
+  const model = await running(t, 3);
   const young = model.spawn(1);
   young.ask("job");
   model.setState(young, "ready");
@@ -177,7 +180,7 @@ t.test("a newer generation comes first", async (t) => {
 });
 
 t.test("two names are two leases", async (t) => {
-  const model = await running(1);
+  const model = await running(t, 1);
   const worker = model.spawn();
   worker.ask("other");
   model.setState(worker, "ready");
@@ -188,7 +191,7 @@ t.test("two names are two leases", async (t) => {
 let leads = 0;
 for (let seed = 1; seed <= 40; seed++) {
   t.test(`never two at once, and always one when one is ready (seed ${seed})`, async (t) => {
-    const model = new LeaseModel();
+    const model = new LeaseModel(t);
     const random = new Random(seed);
     let generation = 0;
     const all = new Set<ModelWorker>();
@@ -276,4 +279,26 @@ for (let seed = 1; seed <= 40; seed++) {
 
 t.test("the random histories were not idle", async (t) => {
   t.ok(leads > 100, `${leads} leads`);
+});
+
+t.test("B2 a worker's requests are bounded in number, and count while they are open", async (t) => {
+  const registry = new EventEmitter();
+  const leases = new Leases(registry as unknown as WorkerRegistry);
+  const noted: number[] = [];
+  const handle = {
+    state: "ready",
+    generation: 0,
+    startedAt: 0,
+    send: ({ type, id }: { type: string; id: number }) => {
+      if (type === "supervisor:lease-noted") noted.push(id);
+    },
+  } as unknown as WorkerHandle;
+  const says = (message: object) => registry.emit("message", handle, message);
+  const ask = (id: number) => says({ type: "supervisor:lease", id, name: `job ${id}` });
+  for (let id = 0; id <= MAX_LEASE_REQUESTS; id++) ask(id);
+  t.equal(noted.length, MAX_LEASE_REQUESTS);
+  t.equal(leases.heldBy(handle).length, MAX_LEASE_REQUESTS);
+  says({ type: "supervisor:lease-over", id: 0, outcome: "withdrawn" });
+  ask(MAX_LEASE_REQUESTS + 1);
+  t.equal(noted.length, MAX_LEASE_REQUESTS + 1, "there is room again");
 });

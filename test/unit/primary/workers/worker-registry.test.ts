@@ -41,7 +41,7 @@ function setUp(t: Test) {
     says,
     /** A worker of ours that becomes ready. */
     addReady(generation = 0): WorkerHandle {
-      const handle = registry.register(fakeWorker(), generation);
+      const handle = registry.register(fakeWorker(), { generation });
       says(handle.worker, { type: "supervisor:hello" });
       says(handle.worker, { type: "supervisor:ready", gateway: `/tmp/${handle.worker.id}.sock` });
       return handle;
@@ -77,19 +77,27 @@ t.test("R5: in any other state it is not chosen", async (t) => {
 
 t.test("a plain worker is ready when it listens, or says so", async (t) => {
   const { registry, says } = setUp(t);
-  const [listens, tells] = [registry.register(fakeWorker()), registry.register(fakeWorker())];
+  const terms = { requiresAdoption: false };
+  const listens = registry.register(fakeWorker(), terms);
+  const tells = registry.register(fakeWorker(), terms);
   cluster.emit("listening", listens.worker, {} as never);
   says(tells.worker, "ready");
-  t.strictSame(registry.ready, [listens, tells]);
+  t.strictSame([listens.state, tells.state], ["ready", "ready"]);
+  t.strictSame(registry.ready, [], "R5: it does not take connections, so it gets none");
 });
 
 t.test("R5: where connections have to be adopted, listening is not enough", async (t) => {
   const { registry, says } = setUp(t);
-  registry.requiresAdoption = true;
-  const handle = registry.register(fakeWorker());
+  const handle = registry.register(fakeWorker(), { requiresAdoption: true });
   cluster.emit("listening", handle.worker, {} as never);
   says(handle.worker, "ready");
-  t.strictSame(registry.ready, []);
+  t.equal(handle.state, "starting");
+  registry.adopted(handle);
+  t.strictSame(registry.ready, [handle]);
+
+  const plain = registry.register(fakeWorker(), { requiresAdoption: false });
+  cluster.emit("listening", plain.worker, {} as never);
+  t.equal(plain.state, "ready", "that is for each manager's workers to say, not for all of them");
 });
 
 t.test("S5: foreign messages, unknown workers and late news do no harm", async (t) => {
@@ -126,6 +134,7 @@ t.test("S5: a process that could not be started ends with its error", async (t) 
   const handle = registry.register(worker);
   worker.emit("error", new Error("spawn EAGAIN"));
   t.equal(handle.state, "dead");
+  t.match(handle.startError, /EAGAIN/);
   t.ok(events.includes(`exit ${worker.id}`));
   const fine = registry.register(fakeWorker());
   t.doesNotThrow(() => fine.worker.emit("error", new Error("write EPIPE")));
@@ -135,7 +144,7 @@ t.test("S5: a process that could not be started ends with its error", async (t) 
 t.test("a worker is known once", async (t) => {
   const { registry, events } = setUp(t);
   const worker = fakeWorker();
-  const handle = registry.register(worker, 3);
+  const handle = registry.register(worker, { generation: 3 });
   cluster.emit("fork", worker);
   t.equal(registry.register(worker), handle);
   t.equal(handle.generation, 3);
@@ -147,9 +156,9 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   const old = [addReady(), addReady()];
   t.strictSame(registry.newest, old);
   registry.wantedGeneration = 1;
-  const starting = registry.register(fakeWorker(), 1);
+  const starting = registry.register(fakeWorker(), { generation: 1 });
   t.strictSame(registry.newest, old, "not while it starts");
-  registry.setState(starting, "ready");
+  registry.adopted(starting);
   t.strictSame(registry.newest, [starting]);
   t.strictSame(registry.ready, [...old, starting], "the old ones still answer requests");
   registry.setState(starting, "hung");
@@ -157,4 +166,54 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   registry.setState(starting, "ready");
   registry.wantedGeneration = 0;
   t.strictSame(registry.newest, [...old, starting], "all, when the reload was abandoned");
+});
+
+/** A worker whose channel is behind: nothing that it is sent is ever written. */
+function behind(): { worker: Worker; signals: string[]; sent: object[] } {
+  const worker = fakeWorker();
+  const [signals, sent]: [string[], object[]] = [[], []];
+  const send = (message: object) => {
+    sent.push(message);
+    return false;
+  };
+  const kill = (signal: string) => signals.push(signal);
+  Object.assign(worker, { send });
+  Object.assign(worker.process, { kill });
+  return { worker, signals, sent };
+}
+
+t.test("B2 a worker for which more waits than may is killed, under a debugger too", async (t) => {
+  const { registry, says } = setUp(t);
+  registry.plainMaxQueue = 1_000_000;
+  const { worker, signals, sent } = behind();
+  const handle = registry.register(worker);
+  says(worker, { type: "supervisor:hello" });
+  says(worker, { type: "supervisor:ready", gateway: null });
+  says(worker, { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 });
+  t.equal(handle.isInspected, true);
+  const overflows: WorkerHandle[] = [];
+  registry.on("overflow", (it) => overflows.push(it));
+  const message = { payload: "x".repeat(300_000) };
+  for (let n = 0; n < 4; n++) handle.send(message);
+  t.equal(handle.state, "ready", "one message does not count: it may be larger than the bound");
+  t.ok(handle.queue > 1_200_000, `${handle.queue}`);
+  handle.send(message);
+  t.strictSame(registry.ready, []);
+  t.equal(handle.state, "stopping");
+  t.strictSame(signals, ["SIGKILL"]);
+  t.strictSame(overflows, [handle]);
+  const count = sent.length;
+  handle.send(message);
+  t.equal(sent.length, count, "nothing more is sent to it");
+  t.equal(overflows.length, 1);
+});
+
+t.test("B2 without a manager the end of such a worker is said as a warning", async (t) => {
+  const { registry } = setUp(t);
+  registry.plainMaxQueue = 256 * 1_024;
+  const { worker } = behind();
+  const handle = registry.register(worker);
+  const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
+  for (let n = 0; n < 4; n++) handle.send({ payload: "x".repeat(200_000) });
+  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read them/ });
 });

@@ -6,7 +6,7 @@ import { enterMesh } from "../../../../src/worker/adapter/mesh-door.js";
 import type { PrimaryChannel } from "../../../../src/worker/primary-channel.js";
 
 const welcome = (protocol?: number): Welcome => ({
-  ...{ routing: "direct", gatewayDir: "/nowhere", hangTimeout: 10_000 },
+  ...{ routing: "direct", gatewayDir: "/nowhere", hangTimeout: 10_000, managed: true },
   ...{ ticketKeys: new Uint8Array(48), ...(protocol !== undefined && { protocol }) },
 });
 

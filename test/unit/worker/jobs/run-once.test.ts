@@ -7,7 +7,7 @@ import { runOnce } from "../../../../src/index.js";
 import type { ToPrimary } from "../../../../src/protocol.js";
 import { Job } from "../../../../src/worker/jobs/job.js";
 import { ClusterLeases } from "../../../../src/worker/jobs/job-leases.js";
-import { openWork } from "../../../../src/worker/jobs/open-work.js";
+import { OpenWork, openWork } from "../../../../src/worker/jobs/open-work.js";
 import type { PrimaryChannel } from "../../../../src/worker/primary-channel.js";
 import { CapturedTimers } from "../../../helpers/captured-timers.js";
 
@@ -221,6 +221,7 @@ t.test("a primary that does not answer is told of, one that does is not", async 
       () => {},
       console,
       (outcome) => leases.over(job, outcome),
+      new OpenWork(),
     );
     leases.ask(job);
     return job;

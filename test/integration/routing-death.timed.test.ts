@@ -48,13 +48,14 @@ t.test("R8 hand-offs in flight to a worker that dies are given to another", asyn
   );
   for (const [n, item] of waiting.entries()) item.write(n % 2 ? handshake() : get("/pid"));
   const answers = waiting.map(async (item) => (await item.response().catch(() => null))?.status);
-  // Two of three workers answer theirs; what is left waits for the frozen one.
+  // Two of three workers answer theirs. What is left waits for the frozen one; soon only the socket
+  // that was on its way to it.
   const isLate = async (answer: Promise<unknown>) => {
-    const timeout = new Promise((resolve) => setTimeout(resolve, 500, "late"));
+    const timeout = new Promise((resolve) => setTimeout(resolve, 200, "late"));
     return (await Promise.race([answer, timeout])) === "late";
   };
   const late = (await Promise.all(answers.map(isLate))).filter(Boolean).length;
-  t.ok(late >= 15, `${late} wait`);
+  t.ok(late >= 1, `${late} wait`);
 
   const start = performance.now();
   process.kill(pid, "SIGKILL");

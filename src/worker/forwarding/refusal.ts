@@ -1,0 +1,28 @@
+/** What a client is told whose request cannot be forwarded. */
+import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { debuglog } from "node:util";
+import { endSoon } from "./end-soon.js";
+
+const debug = debuglog("socket-supervisor");
+
+/** @param why for NODE_DEBUG=socket-supervisor: a client can cause any number of these */
+export function refuseRequest(res: ServerResponse, why: unknown): void {
+  debug("A request was not forwarded: %s", why);
+  if (res.destroyed || res.writableEnded) return;
+  if (res.headersSent) res.destroy();
+  else res.writeHead(502, { "content-length": 0 }).end();
+}
+
+export function refuseUpgrade(socket: Duplex, why: unknown): void {
+  debug("An upgrade was not forwarded: %s", why);
+  answerUpgrade(socket, "502 Bad Gateway");
+}
+
+/** @param status code and text */
+export function answerUpgrade(socket: Duplex, status: string): void {
+  if (socket.writable) {
+    socket.write(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+  endSoon(socket);
+}
