@@ -1,5 +1,7 @@
 /** What primary and workers tell each other of the mesh, with its guards. */
 
+import { MAX_TEXT } from "./limits.js";
+
 /**
  * Version of what primary and workers, and workers among each other, tell. It is raised when those
  * of the version before would misunderstand it (M6).
@@ -42,14 +44,17 @@ export interface MeshVitals {
 
 type Fields = Record<string, unknown>;
 
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) >= 0;
+const isText = (value: unknown): value is string =>
+  typeof value === "string" && value.length <= MAX_TEXT;
 const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 
 export const isMeshMember = (value: unknown): value is MeshMember =>
-  isFields(value) && typeof value.id === "number" && typeof value.address === "string";
+  isFields(value) && isCount(value.id) && isText(value.address);
 
 export const isMeshVitals = (value: unknown): value is MeshVitals =>
-  isFields(value) &&
-  MESH_COUNTS.every((name) => typeof value[name] === "number" && Number(value[name]) >= 0);
+  isFields(value) && MESH_COUNTS.every((name) => isCount(value[name]));
 
 const MESH_COUNTS: readonly (keyof MeshVitals)[] = [
   "peers",
@@ -63,8 +68,9 @@ const MESH_COUNTS: readonly (keyof MeshVitals)[] = [
 
 export const isMeshEntrance = (value: unknown): value is MeshEntrance =>
   isFields(value) &&
-  typeof value.id === "number" &&
-  typeof value.key === "string" &&
-  typeof value.seed === "number" &&
+  isCount(value.id) &&
+  isText(value.key) &&
+  isCount(value.seed) &&
   Array.isArray(value.members) &&
-  value.members.every(isMeshMember);
+  // Not with every(), which passes over holes.
+  Array.from(value.members).every(isMeshMember);
