@@ -3,7 +3,7 @@ import { MAX_QUEUE } from "../../limits.js";
 import { PROTOCOL } from "../../mesh-protocol.js";
 import type { Welcome } from "../../protocol.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
-import { unixWire } from "../mesh/wire.js";
+import { UnixWire } from "../mesh/wire.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { MeshTransport } from "./mesh-transport.js";
 
@@ -60,37 +60,46 @@ export async function enterMesh(
     );
     return undefined;
   }
+  const wire = new UnixWire(gatewayDir);
   let mesh: Mesh | undefined;
   const transport = new MeshTransport((listener) => {
-    mesh = new Mesh(unixWire(gatewayDir), PROTOCOL, welcome.maxQueue ?? MAX_QUEUE, {
+    mesh = new Mesh(wire, PROTOCOL, welcome.maxQueue ?? MAX_QUEUE, {
       ...listener,
       onStuck: (id, why) => channel.send({ type: "supervisor:mesh-stuck", id, why }),
     });
     return mesh;
   });
   const entered = mesh as Mesh;
-  const address = await entered.listen();
   // Handled as they come, and in order: whoever enters right after this worker is not missed.
   channel.on("supervisor:mesh-joined", (member) => entered.joined(member));
   channel.on("supervisor:mesh-gone", ({ id }) => entered.gone(id));
-  channel.on("supervisor:listen", ({ dir }) => listenAnew(entered, channel, dir));
+  // Where it listened is gone; connections that there are stay.
+  channel.on("supervisor:listen", ({ dir }) => {
+    wire.dir = dir;
+    void listenAndTell(entered, channel);
+  });
   const answered = new Promise<void>((resolve) => {
     channel.once("supervisor:mesh", (entrance) => {
       entered.enter(entrance);
       resolve();
     });
   });
-  channel.send({ type: "supervisor:mesh-enter", address });
+  await listenAndTell(entered, channel);
   await answered;
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
   return { transport, ready: () => entered.ready() };
 }
 
-/** Where it listened is gone; connections that there are stay. */
-function listenAnew(mesh: Mesh, channel: PrimaryChannel, dir: string): void {
-  mesh.listen(unixWire(dir)).then(
-    (address) => channel.send({ type: "supervisor:mesh-enter", address }),
-    (error: Error) => process.emitWarning(error),
-  );
+/** Never rejects: a worker that cannot listen reaches the others all the same, and says so. */
+async function listenAndTell(mesh: Mesh, channel: PrimaryChannel): Promise<void> {
+  let address = "";
+  try {
+    address = await mesh.listen();
+  } catch (error) {
+    process.emitWarning(`Workers to come cannot reach this one: ${(error as Error).message}`, {
+      code: "SUPERVISOR_GATEWAY",
+    });
+  }
+  channel.send({ type: "supervisor:mesh-enter", address });
 }

@@ -112,8 +112,8 @@ export class Mesh {
   }
 
   /** @returns the address to tell the primary */
-  listen(wire = this.#wire): Promise<string> {
-    return wire.listen((socket) => this.#accept(socket));
+  listen(): Promise<string> {
+    return this.#wire.listen((socket) => this.#accept(socket));
   }
 
   /** The primary has answered; connects to those who are there. */
@@ -232,7 +232,7 @@ export class Mesh {
   #dial(peer: Peer, name: LaneName, delay = REDIAL.first): void {
     const { address } = peer;
     const lane = peer.lanes[name];
-    if (peer.isClosed || lane.isAttached || address === undefined) return;
+    if (peer.isClosed || lane.isAttached || !address) return;
     const socket = this.#wire.dial(address);
     socket.on("error", () => socket.destroy()); // "close" follows
     socket.once("close", () => {

@@ -33,7 +33,7 @@ export interface PeerListener {
 /** Another worker, as this one knows it: what it is interested in, and the two lanes to it. */
 export class Peer {
   readonly id: number;
-  /** Where it can be reached; unknown while it was faster than the primary's word of it. */
+  /** Where it can be reached; unknown while it was faster than the primary's word of it, or `""`. */
   address: string | undefined;
   readonly lanes: Readonly<Record<LaneName, Lane>>;
   readonly adapters = new Map<string, AdapterId>();
