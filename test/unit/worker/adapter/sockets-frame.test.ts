@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { serialize } from "node:v8";
 import fc from "fast-check";
 import t from "tap";
 import { isPlain } from "../../../../src/worker/adapter/plain.js";
@@ -26,7 +27,11 @@ t.test("C1 data and rooms come out as they were", async () => {
       });
       return travelled(sockets).sockets.every(({ id, rooms, data }, n) => {
         const expected = structuredClone({ rooms: sockets[n]?.rooms, data: sockets[n]?.data });
-        return id === `id ${n}` && isDeepStrictEqual({ rooms, data }, expected);
+        // Two dates that are none are not equal; what they serialize to is.
+        const isSame =
+          isDeepStrictEqual({ rooms, data }, expected) ||
+          serialize({ rooms, data }).equals(serialize(expected));
+        return id === `id ${n}` && isSame;
       });
     }),
   );
