@@ -37,6 +37,7 @@ const BASE = [
   "is-alive.ts",
   "log-lines.ts",
   "limits.ts",
+  "mesh-protocol.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",
