@@ -45,7 +45,7 @@ function evaluate(expression: string): number {
 }
 
 const sources = sourceFiles().filter(({ path }) =>
-  /^(primary|worker|policy)\/|^[\w-]+\.ts$/.test(path),
+  /^(primary|worker|policy|handoff)\/|^[\w-]+\.ts$/.test(path),
 );
 
 const constants = sources.flatMap(({ path, text }) =>
