@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_BOOT: "A worker ended before it was ready, or its process could not be started.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+  ERR_SUPERVISOR_START: "A file cannot be started on several workers as it is.",
   ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
   ERR_SUPERVISOR_TEST_CLUSTER: "A test cluster has ended, or did not start.",
   ERR_SUPERVISOR_APP:

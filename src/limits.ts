@@ -33,3 +33,15 @@ export const MAX_HANDOFF_BYTES = 1024 * 1024;
 
 /** Characters of a text in a message: a sid, a name, a path. Beyond: the message is ignored. */
 export const MAX_TEXT = 64 * 1024;
+
+/** How often a socket that did not arrive in a worker is sent again. Beyond: 503. */
+export const HANDOFF_RETRIES = 3;
+
+/** Sockets that may be under way to one worker by its direct line. Beyond: they wait in the primary. */
+export const MAX_UNDER_WAY = 128;
+
+/** Sockets of which a worker may not have told yet. Beyond: it tells with the end of its turn. */
+export const MAX_UNTOLD = 64;
+
+/** ms in which the first socket of a direct line has to arrive. Beyond: Node's own way is used. */
+export const TRIAL_TIMEOUT = 2_000;

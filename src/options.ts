@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "./errors.js";
 import { MAX_QUEUE } from "./limits.js";
+import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
 import {
   environment,
   expectObject,
@@ -15,6 +16,7 @@ import {
 } from "./option-checks.js";
 import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "./policy/balance.js";
 import type { Routing } from "./protocol.js";
+import { isLoopback } from "./status-host.js";
 
 /** Options of {@link ClusterManager}. All are optional. */
 export interface ClusterManagerOptions {
@@ -71,17 +73,28 @@ export interface ClusterManagerOptions {
   name?: string;
   /** Open a control socket, for the CLI and health checks. Default: `true`. */
   control?: boolean;
-  /** Default: `console`. */
+  /** Port of the page, `/metrics` and health checks; 0 picks a free one. Default: none. */
+  statusPort?: number;
+  /** Address for `statusPort`; another than loopback needs `statusToken`. Default: `"127.0.0.1"`. */
+  statusHost?: string;
+  /** Who asks `statusPort` has to give it, but for health checks. Default: none. */
+  statusToken?: string;
+  /** Default: `console`. pino, bunyan and winston get what a line says as fields, too. */
   logger?: Logger;
+  /** The least that is logged: `"info"` (default), `"warn"`, `"error"`, `"silent"`. */
+  logLevel?: LogLevel;
 }
 
 export type ResolvedManagerOptions = Readonly<
   Required<
     Omit<
       ClusterManagerOptions,
-      "port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name"
+      | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name")
+      | ("statusPort" | "statusToken")
     >
   > & {
+    statusPort: number | undefined;
+    statusToken: string | undefined;
     maxQueue: number | undefined;
     name: string | undefined;
     exec: string | undefined;
@@ -127,6 +140,7 @@ export type ResolvedStickyOptions = Readonly<
 
 export function resolveManagerOptions(options: ClusterManagerOptions = {}): ResolvedManagerOptions {
   expectObject("options", options);
+  const logLevel = oneOf("logLevel", options.logLevel, LOG_LEVELS);
   return Object.freeze({
     exec: text("exec", options.exec),
     count: workerCount("count", options.count, availableParallelism()),
@@ -160,7 +174,9 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
     maxQueue: queueBytes("maxQueue", options.maxQueue),
     name: text("name", options.name),
     control: flag("control", options.control, true),
-    logger: logger("logger", options.logger),
+    ...statusOptions(options),
+    logLevel,
+    logger: atLevel(logger("logger", options.logger), logLevel),
   });
 }
 
@@ -226,6 +242,18 @@ function hangTimeout(name: string, value: unknown): number {
     value,
     `more than ${HEARTBEAT_TIMEOUT} ms, after which a silent worker gets no new sessions`,
   );
+}
+
+/** What the status page shows is for this machine, or for who has a token. */
+function statusOptions({ statusPort, statusHost, statusToken }: ClusterManagerOptions) {
+  const host = text("statusHost", statusHost) ?? "127.0.0.1";
+  const token = text("statusToken", statusToken);
+  if (!isLoopback(host) && token === undefined) {
+    throw new OptionError("statusHost", host, "a loopback address, unless there is a statusToken");
+  }
+  const port =
+    statusPort === undefined ? undefined : integer("statusPort", statusPort, 0, 0, 65_535);
+  return { statusPort: port, statusHost: host, statusToken: token };
 }
 
 /** Less than Node itself lets wait before it says that a channel is behind would be no bound. */

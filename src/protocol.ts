@@ -5,7 +5,7 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
+import { MAX_HANDOFF_BYTES, MAX_TEXT, MAX_UNDER_WAY } from "./limits.js";
 import { MAX_DELAY } from "./option-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
@@ -42,12 +42,20 @@ export type ToWorker =
   /** It is in line for the lease that it asked for by `id`. */
   | { type: "supervisor:lease-noted"; id: number }
   /** The lease is its own until it says otherwise. */
-  | { type: "supervisor:lease-granted"; id: number };
+  | { type: "supervisor:lease-granted"; id: number }
+  | ListenAnswer
+  /** "Tell what the application measures." */
+  | { type: "supervisor:collect"; id: number };
 
 /** Worker to primary. */
 export type ToPrimary =
   | { type: "supervisor:hello" }
   | { type: "supervisor:ready"; gateway: string | null }
+  /**
+   * It takes sockets without Node's acknowledgement, and keeps account of them in the file
+   * `journal`; `null`: it cannot. See primary/routing/worker-lines.ts.
+   */
+  | { type: "supervisor:takes-sockets"; journal: string | null }
   /** Where its gateway listens from now on; `null`: it could not. */
   | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
@@ -73,6 +81,15 @@ export type ToPrimary =
   | { type: "supervisor:lease"; id: number; name: string }
   /** It no longer does what the lease is for, or no longer asks for it. */
   | { type: "supervisor:lease-over"; id: number; outcome: LeaseOutcome }
+  | ListenRequest
+  /** All servers that it had asked to listen for are closed by the application. */
+  | { type: "supervisor:unlisten" }
+  /** The application does what cannot be shared; `message` says what, and what to do. */
+  | { type: "supervisor:refused"; message: string }
+  /** Files that the application has loaded since the last time (absolute paths). */
+  | { type: "supervisor:files"; files: string[] }
+  /** The answer to `collect`, as prom-client's JSON; `null`: it cannot be told. */
+  | { type: "supervisor:metrics"; id: number; metrics: object[] | null }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -84,6 +101,40 @@ export type ToPrimary =
 export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
 
 const LEASE_OUTCOMES = ["failed", "released", "withdrawn"] as const;
+
+/** An unchanged server would listen: the primary is to do it for all workers. */
+export interface ListenRequest {
+  type: "supervisor:open-port";
+  id: number;
+  port: number;
+  /** With port 0: the how many-th such call of this worker it is, from 0. */
+  order: number;
+  secure: boolean;
+  ipv6Only: boolean;
+  host?: string;
+  backlog?: number;
+}
+
+/** The answer to it. */
+export interface ListenAnswer {
+  type: "supervisor:port";
+  id: number;
+  /** The name of the primary's server, for `setupWorker()`. */
+  name: string;
+  address?: { address: string; family: string; port: number };
+  /** Set when the port could not be opened. */
+  failure?: ListenFailure;
+}
+
+/** An error of `listen()`, with the fields that Node gives it. */
+export interface ListenFailure {
+  message: string;
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+}
 
 /** Which of the primary's servers a connection came to. */
 export interface Listener {
@@ -121,6 +172,8 @@ export interface WorkerVitals {
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
+  /** CPU time since its start, user and system (seconds). */
+  cpuTime: number;
 }
 
 /**
@@ -136,6 +189,14 @@ export interface SessionNotice {
   refused: number;
   /** Set when this notice answers a `sync`. */
   sync?: number;
+  /** Set when sockets have come by the direct line. */
+  adopted?: AdoptedSockets;
+}
+
+/** Sockets that came by a direct line: all up to number `upTo`, but for those that got lost. */
+export interface AdoptedSockets {
+  upTo: number;
+  missing: number[];
 }
 
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
@@ -172,19 +233,29 @@ const isListener = (value: unknown): value is Listener =>
   isCount(value.index) &&
   (value.name === undefined || isText(value.name));
 
+function isAdopted(value: unknown): value is AdoptedSockets {
+  if (!isFields(value) || !isCount(value.upTo) || !Array.isArray(value.missing)) return false;
+  const { missing } = value;
+  for (let index = 0; index < missing.length; index++) if (!isCount(missing[index])) return false;
+  return missing.length <= MAX_UNDER_WAY;
+}
+
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:hello": () => true,
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
+  "supervisor:takes-sockets": (m) => isTextOrNull(m.journal),
   "supervisor:gateway": (m) => isTextOrNull(m.gateway),
   "supervisor:sessions": (m) =>
     isTexts(m.closed) &&
     isTexts(m.opened) &&
     isCount(m.refused) &&
-    (m.sync === undefined || isCount(m.sync)),
+    (m.sync === undefined || isCount(m.sync)) &&
+    (m.adopted === undefined || isAdopted(m.adopted)),
   "supervisor:heartbeat": (m) =>
     isNumber(m.eventLoopUtilization, 0, 1) &&
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
-    isCount(m.rss),
+    isCount(m.rss) &&
+    isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),
@@ -192,6 +263,20 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:lease": (m) => isCount(m.id) && isText(m.name),
   "supervisor:lease-over": (m) =>
     isCount(m.id) && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
+  "supervisor:open-port": (m) =>
+    isCount(m.id) &&
+    isCount(m.port) &&
+    isCount(m.order) &&
+    typeof m.secure === "boolean" &&
+    typeof m.ipv6Only === "boolean" &&
+    (m.host === undefined || isText(m.host)) &&
+    (m.backlog === undefined || isCount(m.backlog)),
+  "supervisor:unlisten": () => true,
+  "supervisor:refused": (m) => isText(m.message),
+  "supervisor:files": (m) => isTexts(m.files),
+  "supervisor:metrics": (m) =>
+    isCount(m.id) &&
+    (m.metrics === null || (Array.isArray(m.metrics) && m.metrics.every(isFields))),
   "sticky:connection": (m) => isText(m.data),
   "sticky:disconnection": (m) => isText(m.data),
 };
@@ -218,6 +303,13 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:inspect": () => true,
   "supervisor:lease-noted": (m) => isCount(m.id),
   "supervisor:lease-granted": (m) => isCount(m.id),
+  "supervisor:collect": (m) => isCount(m.id),
+  "supervisor:port": (m) =>
+    isCount(m.id) &&
+    isText(m.name) &&
+    (m.address === undefined ||
+      (isFields(m.address) && isText(m.address.address) && isCount(m.address.port))) &&
+    (m.failure === undefined || (isFields(m.failure) && isText(m.failure.message))),
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

@@ -20,6 +20,7 @@ import {
   hangReport,
   idOf,
   type ManagerPhase,
+  primaryStatus,
   workerStatus,
 } from "./control/status.js";
 import { type Coordinator, primaryCoordinator } from "./coordinator.js";
@@ -199,6 +200,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       forkFailures: this.#pool?.forkFailures ?? 0,
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
+      primary: primaryStatus(),
     };
   }
 

@@ -9,6 +9,7 @@ import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
 import { Placement } from "./routing/placement.js";
+import { WorkerLines } from "./routing/worker-lines.js";
 import { OwnerDirectory } from "./sessions/owner-directory.js";
 import { SessionTable } from "./sessions/session-table.js";
 import { SessionWaiters } from "./upstream/session-waiters.js";
@@ -29,6 +30,7 @@ export class Coordinator {
   readonly waiters = new SessionWaiters();
   readonly affinity = new ClientAffinity<WorkerHandle>();
   readonly leases: Leases;
+  readonly lines: WorkerLines;
   readonly #directory: OwnerDirectory;
   readonly #gateways: Gateways;
   readonly #ticketKeys = randomBytes(48);
@@ -42,6 +44,7 @@ export class Coordinator {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
+    this.lines = new WorkerLines(registry);
     this.leases = new Leases(registry);
     this.#gateways = new Gateways(registry, () => this.#routing);
     registry.on("message", (...args) => this.#onMessage(...args));
@@ -120,6 +123,7 @@ export class Coordinator {
         this.sessions.close(message.data, handle);
         break;
       case "supervisor:ready":
+      case "supervisor:takes-sockets":
       case "supervisor:gateway":
       case "supervisor:inspector":
         break; // the business of registry and gateways

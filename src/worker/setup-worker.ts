@@ -48,10 +48,31 @@ export async function setupWorker(
   options: SetupWorkerOptions = {},
 ): Promise<void> {
   refusePm2Cluster();
+  await setUpOnce(io, options, true);
+}
+
+/**
+ * The same for an HTTP server whose `listen()` the primary has taken over (src/start): to the
+ * application it listens.
+ *
+ * @internal
+ */
+export function setUpShared(
+  io: SocketIoServer | EngineHost,
+  options: SetupWorkerOptions,
+): Promise<void> {
+  return setUpOnce(io, options, false);
+}
+
+async function setUpOnce(
+  io: SocketIoServer | EngineHost,
+  options: SetupWorkerOptions,
+  isGuarded: boolean,
+): Promise<void> {
   const channel = primaryChannel();
   const host = checkHost(io);
   const key = host.engine ?? host.httpServer;
-  const setUp = setUps.get(key) ?? startSetUp(channel, io, host, options);
+  const setUp = setUps.get(key) ?? startSetUp(channel, io, host, options, isGuarded);
   setUps.set(key, setUp);
   await setUp;
 }
@@ -62,15 +83,17 @@ function startSetUp(
   io: SocketIoServer | EngineHost,
   host: CheckedHost,
   setUpOptions: SetupWorkerOptions,
+  isGuarded: boolean,
 ): Promise<void> {
   const options = resolveWorkerOptions(setUpOptions);
   const trust = options.trustProxy.length > 0 ? compileTrust(options.trustProxy) : undefined;
-  refuseListening(host.httpServer);
+  if (isGuarded) refuseListening(host.httpServer);
   if (trust !== undefined && host.engine !== undefined) readAddressesThrough(host.engine, trust);
   // Before the hello: once the primary knows this worker, it may ask.
   runtime ??= new WorkerRuntime(channel);
   const name = runtime.names.next("path" in io ? io.path() : "engine", options.name);
-  return finishSetUp(runtime, channel, { io, host, name, adapter: setUpOptions.adapter, options });
+  const { adapter } = setUpOptions;
+  return finishSetUp(runtime, channel, { io, host, name, adapter, options, isGuarded });
 }
 
 interface SetUp {
@@ -80,12 +103,14 @@ interface SetUp {
   name: string;
   adapter: SetupWorkerOptions["adapter"];
   options: ResolvedWorkerOptions;
+  /** Whether a server that listens is a mistake. */
+  isGuarded: boolean;
 }
 
 async function finishSetUp(
   runtime: WorkerRuntime,
   channel: PrimaryChannel,
-  { io, host, name, adapter, options }: SetUp,
+  { io, host, name, adapter, options, isGuarded }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
   if ("adapter" in io) installAdapter(io as Server, name, adapter);
@@ -101,7 +126,7 @@ async function finishSetUp(
   // Once the others have handled our adapters' greeting, their answers are here: the first
   // fetchSockets() already sees all of them.
   await channel.whois("");
-  refuseStartedListening(host.httpServer);
+  if (isGuarded) refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }
 

@@ -9,13 +9,18 @@ import {
 const files = sourceFiles();
 const byPath = new Map(files.map((file) => [file.path, file]));
 
-type Layer = "entry" | "primary" | "worker" | "load" | "app" | "testing" | "policy" | "base";
+type Layer =
+  | ("entry" | "primary" | "worker" | "start/primary" | "start/worker")
+  | ("load" | "app" | "testing" | "policy" | "base");
 
 /** What each layer may import of the others (DESIGN, section 7). */
 const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
-  entry: ["entry", "primary", "worker", "load", "app", "policy", "base"],
+  entry: ["entry", "primary", "worker", "start/primary", "load", "app", "policy", "base"],
   primary: ["primary", "policy", "base"],
   worker: ["worker", "policy", "base"],
+  // An unchanged server: its primary is a command, its worker side a preload.
+  "start/primary": ["start/primary", "primary", "policy", "base"],
+  "start/worker": ["start/worker", "worker", "policy", "base"],
   load: ["load", "policy", "base"],
   app: ["app", "policy", "base"],
   // It runs a primary, in a process of its own.
@@ -30,6 +35,7 @@ const BASE = [
   "control-path.ts",
   "errors.ts",
   "is-alive.ts",
+  "log-lines.ts",
   "limits.ts",
   "option-checks.ts",
   "options.ts",
@@ -37,6 +43,7 @@ const BASE = [
   "own-files.ts",
   "descriptors.ts",
   "protocol.ts",
+  "status-host.ts",
   "send-queue.ts",
   "std-streams.ts",
   "stop-reads.ts",
@@ -44,9 +51,12 @@ const BASE = [
 
 function layerOf(path: string): Layer {
   const [folder, rest] = path.split("/");
+  if (path.startsWith("start/primary/")) return "start/primary";
+  if (path.startsWith("start/worker/")) return "start/worker";
   if (folder === "cli") return "entry";
   if (rest === undefined) return BASE.includes(path) ? "base" : "entry";
-  if (folder === "cli") return "entry";
+  // Both sides of the ways between processes.
+  if (folder === "handoff") return "base";
   for (const layer of ["primary", "worker", "load", "app", "testing", "policy"] as const) {
     if (folder === layer) return layer;
   }

@@ -42,6 +42,8 @@ export interface ClusterStatus {
   forkFailures: number;
   sessions: number;
   workers: WorkerStatus[];
+  /** The primary's own resident memory (bytes), and CPU time since its start (seconds). */
+  primary: { rss: number; cpuTime: number };
 }
 
 /** What is known of a worker that hangs. */
@@ -55,6 +57,18 @@ export interface HangReport {
   stderr: string;
   /** All of it in one sentence. */
   message: string;
+}
+
+let lastRss = 0;
+
+export function primaryStatus(): ClusterStatus["primary"] {
+  const { user, system } = process.cpuUsage();
+  try {
+    lastRss = process.memoryUsage.rss();
+  } catch {
+    // Node reads /proc, for which a descriptor may be missing: the last figure stands.
+  }
+  return { rss: lastRss, cpuTime: (user + system) / 1e6 };
 }
 
 /** A worker's id, as Midway's bootstrap has it. */

@@ -15,7 +15,8 @@ import { type Coordinator, primaryCoordinator } from "../coordinator.js";
 import { probeForeignWorkers } from "../upstream/worker-probe.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import { outliveAcceptErrors } from "./accept-errors.js";
-import { type Handoff, HandoffChannel } from "./handoff-channel.js";
+import type { Handoff } from "./handoff.js";
+import { HandoffChannel } from "./handoff-channel.js";
 import { refuse } from "./refuse.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
 
@@ -145,7 +146,7 @@ class StickyBalancer {
   #channelOf(handle: WorkerHandle): HandoffChannel {
     let channel = this.#channels.get(handle);
     if (channel === undefined) {
-      channel = new HandoffChannel(handle, {
+      channel = new HandoffChannel(handle, this.#coordinator.lines, {
         onGone: (handoffs) => {
           // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
           this.#coordinator.registry.setState(handle, "dead");

@@ -96,7 +96,8 @@ export class WorkerSteps {
     if (this.#system.now() - startedAt < workerInitTimeout) {
       return `${describeExit(exit)} before it was ready`;
     }
-    const hint = handle.terms.requiresAdoption ? "await setupWorker(io)" : "listen()";
+    const { readyBy } = this.#registry;
+    const hint = readyBy ?? (handle.terms.requiresAdoption ? "await setupWorker(io)" : "listen()");
     return (
       `was not ready within ${workerInitTimeout} ms (workerInitTimeout) and was killed. ` +
       `A worker becomes ready with ${hint}`

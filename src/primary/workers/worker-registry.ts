@@ -37,6 +37,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   #ready: readonly WorkerHandle[] = [];
   #newest: readonly WorkerHandle[] = [];
   #wantedGeneration = 0;
+  /** By what workers become ready, for messages; by default it follows from their terms. */
+  readyBy: string | undefined;
   /** Bytes that may wait for a worker of plain `cluster.fork()`; managers say it for theirs. */
   plainMaxQueue = MAX_QUEUE;
 

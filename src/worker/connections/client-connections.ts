@@ -41,14 +41,14 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
   watch(server: HttpServer): void {
     if (this.#servers.has(server)) return;
     this.#servers.add(server);
-    if (!(server instanceof TlsServer)) return;
-    const tls: TlsServer = server;
-    tls.on("secureConnection", (socket) => this.#secured.set(peerOf(socket), socket));
-    tls.on("session", (session: ServerHttp2Session) => {
+    server.on("session", (session: ServerHttp2Session) => {
       this.#http2.add(session);
       session.once("close", () => this.#http2.delete(session));
       session.once("stream", () => this.#isClosing && session.close());
     });
+    if (!(server instanceof TlsServer)) return;
+    const tls: TlsServer = server;
+    tls.on("secureConnection", (socket) => this.#secured.set(peerOf(socket), socket));
   }
 
   /**
@@ -80,7 +80,7 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
   /** For when the time is over: idle connections end, and those with a request when it is answered. */
   closeIdle(): void {
     for (const server of this.#servers) {
-      server.closeIdleConnections();
+      server.closeIdleConnections?.(); // not there for HTTP/2 alone
       server.keepAliveTimeout = 1;
     }
   }
