@@ -45,7 +45,7 @@ function evaluate(expression: string): number {
 }
 
 const sources = sourceFiles().filter(({ path }) =>
-  /^(primary|worker|policy|handoff)\/|^[\w-]+\.ts$/.test(path),
+  /^(primary|worker|policy|handoff|start)\/|^[\w-]+\.ts$/.test(path),
 );
 
 const constants = sources.flatMap(({ path, text }) =>
@@ -68,6 +68,8 @@ const NO_BOUNDS: Record<string, string> = {
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
   "option-checks.ts MAX_DELAY": "Node's, for timers",
+  "handoff/ipc-handles.ts LENGTH_BYTES": "of Node's format",
+  "primary/observe/page-script.ts MAX_SAMPLES": "what the page in a browser shows",
 };
 
 t.test("the tables are read, and the constants", async (t) => {
