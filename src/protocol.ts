@@ -5,8 +5,27 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_HANDOFF_BYTES, MAX_TEXT, MAX_UNDER_WAY } from "./limits.js";
-import { MAX_DELAY } from "./option-checks.js";
+import {
+  type Fields,
+  isBytes,
+  isCount,
+  isDelay,
+  isFields,
+  isNumber,
+  isOptionalFlag,
+  isText,
+  isTextOrNull,
+  isTexts,
+} from "./guards.js";
+import { MAX_UNDER_WAY } from "./limits.js";
+import {
+  isMeshEntrance,
+  isMeshMember,
+  isMeshVitals,
+  type MeshEntrance,
+  type MeshMember,
+  type MeshVitals,
+} from "./mesh-protocol.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
@@ -33,6 +52,10 @@ export type ToWorker =
   | { type: "supervisor:listen"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
+  /** The answer to `mesh-enter`: who is there. Those who come and go from then on are told. */
+  | ({ type: "supervisor:mesh" } & MeshEntrance)
+  | ({ type: "supervisor:mesh-joined" } & MeshMember)
+  | { type: "supervisor:mesh-gone"; id: number }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
   | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
@@ -49,13 +72,18 @@ export type ToWorker =
 
 /** Worker to primary. */
 export type ToPrimary =
-  | { type: "supervisor:hello" }
+  /** `protocol`: see PROTOCOL; workers before version 2 do not tell it. */
+  | { type: "supervisor:hello"; protocol?: number }
   | { type: "supervisor:ready"; gateway: string | null }
   /**
    * It takes sockets without Node's acknowledgement, and keeps account of them in the file
    * `journal`; `null`: it cannot. See primary/routing/worker-lines.ts.
    */
   | { type: "supervisor:takes-sockets"; journal: string | null }
+  /** It listens for other workers at `address`, and wants to know who is there. */
+  | { type: "supervisor:mesh-enter"; address: string }
+  /** It has given up on the worker `id` of the mesh. */
+  | { type: "supervisor:mesh-stuck"; id: number; why: string }
   /** Where its gateway listens from now on; `null`: it could not. */
   | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
@@ -157,6 +185,8 @@ export interface Welcome {
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
   ticketKeys: Uint8Array;
+  /** See PROTOCOL; primaries before version 2 do not tell it. */
+  protocol?: number;
   /** Bytes that may wait in a worker for the primary; primaries of earlier versions do not say. */
   maxQueue?: number;
 }
@@ -174,6 +204,8 @@ export interface WorkerVitals {
   rss: number;
   /** CPU time since its start, user and system (seconds). */
   cpuTime: number;
+  /** Of its connections to other workers; missing without the mesh. */
+  mesh?: MeshVitals;
 }
 
 /**
@@ -202,31 +234,6 @@ export interface AdoptedSockets {
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
 export type Routing = "direct" | "upstream";
 
-type Fields = Record<string, unknown>;
-
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-const isNumber = (value: unknown, min: number, max: number): value is number =>
-  typeof value === "number" && value >= min && value <= max; // never NaN
-/** Ids, counts, bytes. */
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-const isDelay = (value: unknown): value is number => isNumber(value, 0, MAX_DELAY);
-const isText = (value: unknown): value is string =>
-  typeof value === "string" && value.length <= MAX_TEXT;
-const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
-const isBytes = (value: unknown): value is Uint8Array =>
-  value instanceof Uint8Array && value.byteLength <= MAX_HANDOFF_BYTES;
-/** Messages of `@socket.io/sticky` do not have it. */
-const isOptionalFlag = (value: unknown): boolean =>
-  value === undefined || typeof value === "boolean";
-
-/** Not with `every()`, which passes over holes. */
-function isTexts(value: unknown): value is string[] {
-  if (!Array.isArray(value)) return false;
-  for (let index = 0; index < value.length; index++) if (!isText(value[index])) return false;
-  return true;
-}
-
 const isListener = (value: unknown): value is Listener =>
   isFields(value) &&
   typeof value.secure === "boolean" &&
@@ -241,10 +248,12 @@ function isAdopted(value: unknown): value is AdoptedSockets {
 }
 
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
-  "supervisor:hello": () => true,
+  "supervisor:hello": (m) => m.protocol === undefined || isCount(m.protocol),
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
   "supervisor:takes-sockets": (m) => isTextOrNull(m.journal),
   "supervisor:gateway": (m) => isTextOrNull(m.gateway),
+  "supervisor:mesh-enter": (m) => isText(m.address),
+  "supervisor:mesh-stuck": (m) => isCount(m.id) && isText(m.why),
   "supervisor:sessions": (m) =>
     isTexts(m.closed) &&
     isTexts(m.opened) &&
@@ -255,7 +264,8 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     isNumber(m.eventLoopUtilization, 0, 1) &&
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
     isCount(m.rss) &&
-    isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER),
+    isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER) &&
+    (m.mesh === undefined || isMeshVitals(m.mesh)),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),
@@ -290,14 +300,18 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:welcome": (m) =>
     isTextOrNull(m.gatewayDir) &&
     (m.routing === "direct" || m.routing === "upstream") &&
-    typeof m.managed === "boolean" &&
+    isOptionalFlag(m.managed) && // primaries of earlier versions do not tell it
     isDelay(m.hangTimeout) &&
     isBytes(m.ticketKeys) &&
-    (m.maxQueue === undefined || isCount(m.maxQueue)),
+    (m.maxQueue === undefined || isCount(m.maxQueue)) &&
+    (m.protocol === undefined || isCount(m.protocol)),
   "supervisor:owner": (m) => isCount(m.id) && isTextOrNull(m.gateway),
   "supervisor:sync": (m) => isCount(m.id),
   "supervisor:listen": (m) => isText(m.dir),
   "supervisor:peer-gone": (m) => isText(m.gateway),
+  "supervisor:mesh": isMeshEntrance,
+  "supervisor:mesh-joined": isMeshMember,
+  "supervisor:mesh-gone": (m) => isCount(m.id),
   "supervisor:drain": (m) => isDelay(m.timeout),
   "supervisor:stop": (m) => isDelay(m.timeout),
   "supervisor:inspect": () => true,

@@ -2,12 +2,14 @@ import cluster from "node:cluster";
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
+import { PROTOCOL } from "../mesh-protocol.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { outliveReaders } from "../std-streams.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
+import { Membership } from "./mesh/membership.js";
 import { Placement } from "./routing/placement.js";
 import { WorkerLines } from "./routing/worker-lines.js";
 import { OwnerDirectory } from "./sessions/owner-directory.js";
@@ -45,6 +47,7 @@ export class Coordinator {
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
     startAdapterRelay(registry);
     this.lines = new WorkerLines(registry);
+    new Membership(registry);
     this.leases = new Leases(registry);
     this.#gateways = new Gateways(registry, () => this.#routing);
     registry.on("message", (...args) => this.#onMessage(...args));
@@ -98,6 +101,7 @@ export class Coordinator {
           gatewayDir: this.#gateways.path(),
           hangTimeout: handle.terms.hangTimeout,
           ticketKeys: this.#ticketKeys,
+          protocol: PROTOCOL,
           maxQueue: handle.terms.maxQueue,
         });
         break;

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { MAX_QUESTIONS, MAX_QUEUE, QUESTION_TIMEOUT } from "../limits.js";
+import { PROTOCOL } from "../mesh-protocol.js";
 import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
 import { SendQueue } from "../send-queue.js";
 
@@ -153,7 +154,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   async #hello(): Promise<Welcome> {
     const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
-    this.send({ type: "supervisor:hello" });
+    this.send({ type: "supervisor:hello", protocol: PROTOCOL });
     try {
       const [welcome] = (await answer) as ChannelEvents["supervisor:welcome"];
       this.#maxQueue = welcome.maxQueue ?? MAX_QUEUE;

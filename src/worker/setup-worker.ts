@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type { Server } from "socket.io";
-import { SupervisorError } from "../errors.js";
+import { OptionError, SupervisorError } from "../errors.js";
 import {
   type ResolvedWorkerOptions,
   resolveWorkerOptions,
@@ -8,7 +8,9 @@ import {
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
+import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
 import { adapterScope } from "./adapter/server-names.js";
+import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
 import { refuseListening, refuseStartedListening } from "./connections/listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
@@ -21,10 +23,12 @@ type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
 /** Options of {@link setupWorker}. */
 export interface SetupWorkerOptions extends WorkerOptions {
   /**
-   * Adapter for the Socket.IO server; `false` leaves the server's own. Default: the cluster
-   * adapter, unless the server has been given another adapter than the in-memory one.
+   * Adapter for the Socket.IO server: `"mesh"` (workers talk to each other directly, and only to
+   * those whom a message concerns), `"ipc"` (all messages pass through the primary), or any other
+   * one; `false` leaves the server's own. It has to be the same in all workers. Default: `"mesh"`,
+   * unless the server has been given another adapter than the in-memory one.
    */
-  adapter?: AdapterFactory | false;
+  adapter?: "mesh" | "ipc" | AdapterFactory | false;
 }
 
 let runtime: WorkerRuntime | undefined;
@@ -86,13 +90,16 @@ function startSetUp(
   isGuarded: boolean,
 ): Promise<void> {
   const options = resolveWorkerOptions(setUpOptions);
+  const { adapter } = setUpOptions;
+  if (typeof adapter === "string" && adapter !== "mesh" && adapter !== "ipc") {
+    throw new OptionError("adapter", adapter, '"mesh", "ipc", an adapter, or false');
+  }
   const trust = options.trustProxy.length > 0 ? compileTrust(options.trustProxy) : undefined;
   if (isGuarded) refuseListening(host.httpServer);
   if (trust !== undefined && host.engine !== undefined) readAddressesThrough(host.engine, trust);
   // Before the hello: once the primary knows this worker, it may ask.
   runtime ??= new WorkerRuntime(channel);
   const name = runtime.names.next("path" in io ? io.path() : "engine", options.name);
-  const { adapter } = setUpOptions;
   return finishSetUp(runtime, channel, { io, host, name, adapter, options, isGuarded });
 }
 
@@ -113,7 +120,9 @@ async function finishSetUp(
   { io, host, name, adapter, options, isGuarded }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
-  if ("adapter" in io) installAdapter(io as Server, name, adapter);
+  const kind = "adapter" in io ? adapterFor(io as Server, adapter) : undefined;
+  const door = kind === "mesh" ? await meshDoor(channel, welcome) : undefined;
+  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door);
 
   let gateway: string | null = null;
   if (welcome.routing === "upstream") {
@@ -123,9 +132,9 @@ async function finishSetUp(
   } else {
     gateway = await runtime.attach(host, name, options, welcome);
   }
-  // Once the others have handled our adapters' greeting, their answers are here: the first
-  // fetchSockets() already sees all of them.
-  await channel.whois("");
+  // The first fetchSockets() already sees all others: over IPC their answers to our adapters'
+  // greeting are here when they have answered the primary. It has answered a listen() then, too.
+  await Promise.all([channel.whois(""), door?.ready()]);
   if (isGuarded) refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }
@@ -146,11 +155,16 @@ function checkHost(io: SocketIoServer | EngineHost): CheckedHost {
   return engine === undefined ? { httpServer } : { httpServer, engine };
 }
 
-function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["adapter"]): void {
-  if (adapter === false) return;
-  if (adapter !== undefined) {
-    io.adapter(adapter);
-    return;
+/** @returns the adapter to install; `undefined`: none */
+function adapterFor(
+  io: Server,
+  adapter: SetupWorkerOptions["adapter"],
+): "mesh" | "ipc" | AdapterFactory | undefined {
+  if (adapter === false) return undefined;
+  if (typeof adapter === "function") return adapter;
+  const current = io.of("/").adapter.constructor.name;
+  if (adapter === undefined && current !== "Adapter" && current !== "SessionAwareAdapter") {
+    return undefined;
   }
   const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
   if (opts.connectionStateRecovery) {
@@ -160,10 +174,27 @@ function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["a
       { code: "SUPERVISOR_NO_RECOVERY" },
     );
   }
-  const current = io.of("/").adapter.constructor.name;
-  if (current !== "Adapter" && current !== "SessionAwareAdapter") return;
-  scopeAdapters(io, adapterScope(name));
-  io.adapter(IpcAdapter);
+  return adapter ?? "mesh";
+}
+
+/** @param door `undefined` with an earlier version's primary, which knows of no mesh */
+function installAdapter(
+  io: Server,
+  scope: string,
+  kind: "mesh" | "ipc" | AdapterFactory,
+  door: MeshDoor | undefined,
+): void {
+  if (typeof kind !== "string") {
+    io.adapter(kind);
+  } else if (door === undefined) {
+    scopeAdapters(io, scope);
+    io.adapter(IpcAdapter);
+  } else {
+    const { transport } = door;
+    io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
+      return new WideAdapter(nsp, transport, scope);
+    } as unknown as AdapterFactory);
+  }
 }
 
 replaceMidwaySetUp((io) => setupWorker(io));

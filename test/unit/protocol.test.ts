@@ -49,6 +49,12 @@ const TO_WORKER: readonly ToWorker[] = [
     type: "supervisor:port",
     ...{ id: 1, name: "3000", failure: { message: "listen EACCES", code: "EACCES" } },
   },
+  {
+    ...{ type: "supervisor:mesh", id: 2, key: "key", seed: 5 },
+    members: [{ id: 1, address: "/tmp/m1.sock" }],
+  },
+  { type: "supervisor:mesh-joined", id: 3, address: "/tmp/m3.sock" },
+  { type: "supervisor:mesh-gone", id: 3 },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -83,6 +89,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:files", files: ["/srv/app.js"] },
   { type: "supervisor:metrics", id: 1, metrics: [{ name: "a", help: "b", values: [] }] },
   { type: "supervisor:metrics", id: 1, metrics: null },
+  { type: "supervisor:mesh-enter", address: "/tmp/m1.sock" },
+  { type: "supervisor:mesh-stuck", id: 2, why: "does not read" },
   { type: "supervisor:gateway", gateway: "/tmp/x/2.sock" },
   { type: "supervisor:gateway", gateway: null },
   { type: "sticky:connection", data: "sid" },
@@ -113,8 +121,19 @@ const FOREIGN: readonly unknown[] = [
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
   // Not there in messages of @socket.io/sticky; optional; true as well as false.
-  const tolerated = ["placed", "returned", "sync", "address", "maxQueue", "failure"];
-  tolerated.push("secure", "ipv6Only");
+  const tolerated = [
+    "managed",
+    "protocol",
+    "mesh",
+    "placed",
+    "returned",
+    "sync",
+    "address",
+    "maxQueue",
+    "failure",
+    "secure",
+    "ipv6Only",
+  ]; // not there in messages of @socket.io/sticky; optional; true as well as false
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;

@@ -91,9 +91,14 @@ export class WorkerHandle {
     this.#onSent = onSent;
     this.#messages = new SendQueue((message, written) => worker.send(message, written));
     worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
+      this.note(text);
       stderrRelay().write(text);
     });
+  }
+
+  /** What a description of its end quotes, beside what it writes to stderr. */
+  note(text: string): void {
+    this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
   }
 
   get generation(): number {
