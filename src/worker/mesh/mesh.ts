@@ -11,8 +11,11 @@ import type { Wire } from "./wire.js";
 /** How long a connection may take to say whose it is (ms). */
 const GREETING_TIMEOUT = 10_000;
 
-/** How long a worker that starts waits for the others to introduce themselves (ms). */
-const READY_TIMEOUT = 5_000;
+/**
+ * How long a worker that starts waits for the others to introduce themselves (ms). One that stands
+ * still longer counts as interested in everything until it does; nobody waits for it (B3).
+ */
+const READY_TIMEOUT = 750;
 
 /** ms before the second try to reach a worker again; doubles. */
 const REDIAL = { first: 10, most: 1_000 };
