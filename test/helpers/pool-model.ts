@@ -85,6 +85,7 @@ export class PoolModel {
       {
         managed: true,
         requiresAdoption: true,
+        logPrefix: false,
         hangTimeout: resolved.hangTimeout,
         routing: undefined,
         maxQueue: MAX_QUEUE,
