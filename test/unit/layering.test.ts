@@ -48,6 +48,7 @@ const BASE = [
   "send-queue.ts",
   "std-streams.ts",
   "stop-reads.ts",
+  "unix-socket.ts",
 ];
 
 function layerOf(path: string): Layer {
