@@ -62,8 +62,7 @@ const BOUND =
 
 /** Called like a bound, but bounding nothing that somebody else could exceed. */
 const NO_BOUNDS: Record<string, string> = {
-  "control-path.ts MAX_PATH_BYTES": "the kernel's, for the path of a Unix socket",
-  "primary/gateway-dir.ts MAX_DIR_BYTES": "the same",
+  "unix-socket.ts MAX_SOCKET_PATH": "the kernel's, for the path of a Unix socket",
   "primary/gateway-dir.ts GRACE": "how old a folder has to be to count as left behind",
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
