@@ -6,6 +6,7 @@ import { PROTOCOL } from "../mesh-protocol.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import type { Listener, Routing, SessionNotice, ToPrimary } from "../protocol.js";
 import { outliveReaders } from "../std-streams.js";
+import { AdapterKinds } from "./adapter/adapter-kinds.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
@@ -45,11 +46,13 @@ export class Coordinator {
   constructor(registry: WorkerRegistry) {
     this.registry = registry;
     this.#directory = new OwnerDirectory(this.sessions, () => this.#answering());
-    startAdapterRelay(registry);
+    const relay = startAdapterRelay(registry);
     this.lines = new WorkerLines(registry);
-    new Membership(registry);
+    const mesh = new Membership(registry);
+    const kinds = new AdapterKinds({ mesh: (w) => mesh.has(w), ipc: (w) => relay.has(w) });
+    registry.on("ready", (handle) => kinds.compare(handle, registry.ready));
     this.leases = new Leases(registry);
-    this.#gateways = new Gateways(registry, () => this.#routing);
+    this.#gateways = new Gateways(registry, () => this.#routing, mesh);
     registry.on("message", (...args) => this.#onMessage(...args));
     registry.on("gone", (handle) => this.#onGone(handle));
     registry.on("exit", (handle) => this.sessions.removeOwner(handle));
