@@ -8,7 +8,14 @@ import { eachSocket, writeToClients } from "./local-clients.js";
 import { Type } from "./message-types.js";
 import { Questions } from "./questions.js";
 import type { FoundSockets, SocketDetails } from "./sockets-frame.js";
-import type { ClusterTransport, EncodedBroadcast, Room, Sent, Station, WireOpts } from "./transport.js";
+import type {
+  ClusterTransport,
+  EncodedBroadcast,
+  Room,
+  Sent,
+  Station,
+  WireOpts,
+} from "./transport.js";
 
 type Opts = Parameters<ClusterAdapter["broadcast"]>[1];
 type AckArgs = Parameters<ClusterAdapter["broadcastWithAck"]>;
@@ -178,12 +185,7 @@ export class WideAdapter extends ClusterAdapter implements Station {
   }
 
   /** For the parsers whose packets only they can understand. */
-  #publishAsItIs(
-    packet: Packet,
-    opts: Opts,
-    requestId?: string,
-    sent?: Sent,
-  ): void {
+  #publishAsItIs(packet: Packet, opts: Opts, requestId?: string, sent?: Sent): void {
     const payload = { ...packet, data: toPayload(packet.data) };
     const data = { packet: payload, opts: encode(opts), requestId };
     const message = { type: Type.BROADCAST, uid: this.uid, nsp: this.wireName, data };
