@@ -58,6 +58,12 @@ export class Questions<A> {
     }
   }
 
+  /** Of each question that was sent: how many have not answered. */
+  get waitingFor(): number[] {
+    const sizes = Array.from(this.#pending.values(), ({ missing }) => missing?.size);
+    return sizes.filter((size) => size !== undefined);
+  }
+
   #check(id: string, { missing, answers, answered, timer }: Pending<A>): void {
     if (missing?.size !== 0) return;
     clearTimeout(timer);

@@ -43,7 +43,6 @@ export class WideAdapter extends ClusterAdapter implements Station {
   declare readonly uid: string;
   readonly #transport: ClusterTransport;
   readonly #capture: Capture;
-  /** uids of the namespace's servers in other workers. */
   readonly #servers = new Set<string>();
   readonly #acked = new AckedBroadcasts();
   readonly #questions = new Questions<unknown>();
@@ -79,6 +78,16 @@ export class WideAdapter extends ClusterAdapter implements Station {
     this.#servers.delete(uid);
     this.#questions.lost(uid);
     this.#acked.lost(uid);
+  }
+
+  /** uids of the namespace's servers in other workers. */
+  get servers(): ReadonlySet<string> {
+    return this.#servers;
+  }
+
+  /** Of each `fetchSockets()` and `serverSideEmit()` under way: how many servers have not answered. */
+  get waitingFor(): number[] {
+    return this.#questions.waitingFor;
   }
 
   hasSocket(id: string): boolean {

@@ -13,7 +13,9 @@ t.test("C2 a question is answered when all have answered whom it was sent to, or
   questions.sent(id, ["b", "c", "d"]);
   questions.answer(id, "b", ["of b", "and b"]);
   questions.answer(id, "unknown", ["of whom nobody knew"]);
+  t.strictSame(questions.waitingFor, [2]);
   questions.lost("c");
+  t.strictSame(questions.waitingFor, [1]);
   t.strictSame(got, []);
   questions.answer(id, "d", []);
   questions.answer(id, "d", ["late"]);
