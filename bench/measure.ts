@@ -58,7 +58,7 @@ async function measureWindow(
   clients: number,
   times: Times,
 ): Promise<Sample> {
-  await generator.start(plan.name, { port: system.port, clients });
+  await generator.start(plan.name, { ports: system.ports ?? [system.port], clients });
   await sleep(times.lead);
   const processes = await system.processes();
   const before = await generator.mark();
@@ -90,7 +90,7 @@ async function measureAct(
   const before: Mark = { ops: 0, errors: 0, reasons: {}, latencies: [] };
   const cpu = readCpu(processes);
   const start = performance.now();
-  await generator.start(plan.name, { port: system.port, clients });
+  await generator.start(plan.name, { ports: system.ports ?? [system.port], clients });
   const used = usedCpu(processes, cpu, readCpu(processes));
   const seconds = (performance.now() - start) / 1_000;
   const after = await generator.mark();

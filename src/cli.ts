@@ -1,10 +1,14 @@
 #!/usr/bin/env node
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CliError, controlSocket } from "./cli/client.js";
 import { inspect, reload, scale, status, stop, type Target } from "./cli/commands.js";
+import { completions, FLAGS_OF } from "./cli/completions.js";
+import { explainUnknown } from "./cli/flags.js";
+import { listTable, runningClusters } from "./cli/list.js";
 import { LOAD_HELP } from "./cli/load-help.js";
-import { parseError } from "./cli/parse-error.js";
+import { START_HELP } from "./cli/start-help.js";
 import { defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
 import { nearestName } from "./option-names.js";
@@ -19,6 +23,8 @@ const HELP = {
   "": `Usage: socket-supervisor <command> [options]
 
 Commands:
+  start <file>  run an unchanged server on all cores
+  list          show all clusters of this user
   status        show the workers
   reload        replace all workers by new ones, without losing a client
   scale <n>     change the number of workers
@@ -26,9 +32,20 @@ Commands:
                 open the inspector of a worker, for a debugger
   stop          stop the cluster in order
   load <url>    test a server with many clients
+  completions <shell>
+                print what bash, zsh or fish need to complete commands
+  help <command>
+                tell more of one of these; so does "<command> --help"
 
-"socket-supervisor <command> --help" tells more.
+  --version     show the version
 ${WHICH}`,
+  list: `Usage: socket-supervisor list [--json]
+
+Shows all clusters of this user: name, phase, pid, ready workers, sessions.
+
+  --json            one line of JSON for each
+  --names           only the names
+`,
   status: `Usage: socket-supervisor status [--json] [--watch]
 
 Shows each worker: pid, state, generation, sessions, how busy its event loop
@@ -66,28 +83,38 @@ Closes all sessions, lets requests finish, ends the workers and the primary, and
 waits for it.
 ${WHICH}`,
   load: LOAD_HELP,
-} as const;
+  start: START_HELP,
+  completions: `Usage: socket-supervisor completions <bash|zsh|fish>
 
-const FLAGS = {
-  help: { type: "boolean", short: "h", default: false },
-  json: { type: "boolean", default: false },
-  close: { type: "boolean", default: false },
-  watch: { type: "boolean", default: false },
-  name: { type: "string" },
-  socket: { type: "string" },
+Prints a script for the shell: eval "$(socket-supervisor completions bash)"
+`,
+  help: `Usage: socket-supervisor help <command>
+`,
 } as const;
 
 type Command = keyof typeof HELP;
 
 function parse(args: string[]) {
+  const [command = ""] = args;
   try {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: FLAGS,
+      options: {
+        help: { type: "boolean", short: "h", default: false },
+        json: { type: "boolean", default: false },
+        close: { type: "boolean", default: false },
+        watch: { type: "boolean", default: false },
+        names: { type: "boolean", default: false },
+        version: { type: "boolean", short: "v", default: false },
+        name: { type: "string" },
+        socket: { type: "string" },
+      },
     });
   } catch (error) {
-    throw parseError(error, FLAGS, "socket-supervisor --help");
+    const flags = FLAGS_OF[command] ?? ["version", "help"];
+    const known = Object.hasOwn(FLAGS_OF, command) ? command : "";
+    throw new CliError(explainUnknown(error as Error, known, flags));
   }
 }
 
@@ -98,7 +125,20 @@ async function main(args: string[]): Promise<void> {
     process.exitCode = await load(args.slice(1));
     return;
   }
+  if (args[0] === "start") {
+    const { start } = await import("./cli/start.js");
+    await start(args.slice(1));
+    return;
+  }
+  if (args[0] === "help") {
+    await main([...args.slice(1, 2), "--help"]);
+    return;
+  }
   const { values, positionals } = parse(args);
+  if (values.version) {
+    process.stdout.write(`${version()}\n`);
+    return;
+  }
   const [command = "", ...rest] = positionals;
   if (!Object.hasOwn(HELP, command)) {
     const nearest = nearestName(command, Object.keys(HELP));
@@ -107,6 +147,14 @@ async function main(args: string[]): Promise<void> {
   }
   if (values.help || command === "") {
     process.stdout.write(HELP[command as Command]);
+    return;
+  }
+  if (command === "completions") {
+    process.stdout.write(completions(rest.join(" ")));
+    return;
+  }
+  if (command === "list") {
+    await list(values);
     return;
   }
   const name = values.name ?? defaultName(process.cwd());
@@ -131,6 +179,18 @@ async function main(args: string[]): Promise<void> {
   if (command === "status") await status(target, values);
   else if (command === "reload") await reload(target);
   else await stop(target);
+}
+
+async function list({ json, names }: { json: boolean; names: boolean }): Promise<void> {
+  const clusters = await runningClusters();
+  if (names) process.stdout.write(clusters.map(({ name }) => `${name}\n`).join(""));
+  else if (json) process.stdout.write(clusters.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  else process.stdout.write(listTable(clusters));
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 function countOf([text = "", ...more]: string[]): number {

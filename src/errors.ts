@@ -12,10 +12,13 @@ export const ERROR_CODES = {
   ERR_SUPERVISOR_NO_PRIMARY: "The primary never answered this worker: it runs no supervisor.",
   ERR_SUPERVISOR_PM2_CLUSTER: "pm2 runs this in its cluster mode, where pm2 is the primary.",
   ERR_SUPERVISOR_SERIALIZATION: "Workers were forked before the supervisor could set up IPC.",
+  ERR_SUPERVISOR_PROTOCOL:
+    "Primary and worker run versions of this package that do not understand each other.",
   ERR_SUPERVISOR_STATE: "The manager was asked for something its state does not allow.",
   ERR_SUPERVISOR_BOOT: "A worker ended before it was ready, or its process could not be started.",
   ERR_SUPERVISOR_RESTART_LIMIT: "Workers died more often than `limit` in `duration`.",
   ERR_SUPERVISOR_LISTEN: "The port could not be opened.",
+  ERR_SUPERVISOR_START: "A file cannot be started on several workers as it is.",
   ERR_SUPERVISOR_TEST_CLIENT: "A test client could not connect, or got no answer.",
   ERR_SUPERVISOR_TEST_CLUSTER: "A test cluster has ended, or did not start.",
   ERR_SUPERVISOR_APP:

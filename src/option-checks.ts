@@ -4,12 +4,13 @@ import { OptionError } from "./errors.js";
 
 /**
  * Where this package writes: `console`, or any logger with these methods. Each gets one string; of
- * an error that is its stack.
+ * an error that is its stack. Structured loggers (pino, bunyan, winston) get what a line says as
+ * fields, too: see log-lines.ts.
  */
 export interface Logger {
-  info(message: string): void;
-  warn(message: string): void;
-  error(message: string): void;
+  info(...data: unknown[]): void;
+  warn(...data: unknown[]): void;
+  error(...data: unknown[]): void;
 }
 
 /** Whatever was thrown, as text for a log: with the stack, the cause and the properties of an error. */
@@ -18,7 +19,7 @@ export function errorText(error: unknown): string {
 }
 
 /** The longest delay that Node's timers take (ms). */
-const MAX_DELAY = 2 ** 31 - 1;
+export const MAX_DELAY = 2 ** 31 - 1;
 
 /** Checks one duration; also used for arguments such as that of `stop(timeout)`. */
 export function milliseconds(name: string, value: unknown, fallback: number): number {

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "./errors.js";
 import { MAX_QUEUE } from "./limits.js";
+import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
 import {
   environment,
   expectObject,
@@ -13,9 +14,11 @@ import {
   strings,
   text,
 } from "./option-checks.js";
-import { type OtherNames, refuseUnknown } from "./option-names.js";
+import { refuseUnknown } from "./option-names.js";
+import { MANAGER_NAMES, STICKY_NAMES, UNUSED_SETTINGS, WORKER_NAMES } from "./other-names.js";
 import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "./policy/balance.js";
 import type { Routing } from "./protocol.js";
+import { isLoopback } from "./status-host.js";
 
 /** Options of {@link ClusterManager}. All are optional. */
 export interface ClusterManagerOptions {
@@ -72,8 +75,18 @@ export interface ClusterManagerOptions {
   name?: string;
   /** Open a control socket, for the CLI and health checks. Default: `true`. */
   control?: boolean;
-  /** Default: `console`. */
+  /** Port of the page, `/metrics` and health checks; 0 picks a free one. Default: none. */
+  statusPort?: number;
+  /** Address for `statusPort`; another than loopback needs `statusToken`. Default: `"127.0.0.1"`. */
+  statusHost?: string;
+  /** Who asks `statusPort` has to give it, but for health checks. Default: none. */
+  statusToken?: string;
+  /** Default: `console`. pino, bunyan and winston get what a line says as fields, too. */
   logger?: Logger;
+  /** Put the worker's number before each line that a worker writes, as in `[2] `. Default: `false`. */
+  logPrefix?: boolean;
+  /** The least that is logged: `"info"` (default), `"warn"`, `"error"`, `"silent"`. */
+  logLevel?: LogLevel;
 }
 
 /** {@link ClusterManagerOptions} as a manager has them: checked, with the defaults, frozen. */
@@ -81,9 +94,12 @@ export type ResolvedManagerOptions = Readonly<
   Required<
     Omit<
       ClusterManagerOptions,
-      "port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name"
+      | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name")
+      | ("statusPort" | "statusToken")
     >
   > & {
+    statusPort: number | undefined;
+    statusToken: string | undefined;
     maxQueue: number | undefined;
     name: string | undefined;
     exec: string | undefined;
@@ -127,50 +143,6 @@ export type ResolvedStickyOptions = Readonly<
   }
 >;
 
-/** What pm2, node:cluster and other supervisors call the same thing. */
-const MANAGER_NAMES: OtherNames = {
-  address: "host",
-  entry: "exec",
-  file: "exec",
-  hostname: "host",
-  https: "tls",
-  instances: "count",
-  killTimeout: "stopTimeout",
-  listenTimeout: "workerInitTimeout",
-  loadBalancingMethod: "stickyLoadBalancingMethod",
-  log: "logger",
-  maxMemoryRestart: "maxMemory",
-  maxRestarts: "limit",
-  memoryLimit: "maxMemory",
-  nodeArgs: "execArgv",
-  numWorkers: "count",
-  processes: "count",
-  respawn: "refork",
-  restart: "refork",
-  script: "exec",
-  secure: "tls",
-  shutdownTimeout: "stopTimeout",
-  ssl: "tls",
-  worker: "exec",
-  workerCount: "count",
-  workers: "count",
-};
-
-/**
- * Settings of node:cluster that Midway's bootstrap takes, too. The manager decides on them itself:
- * they are accepted, so that a bootstrap file needs no change, and have no effect.
- */
-export const UNUSED_SETTINGS: readonly string[] = [
-  "cwd",
-  "gid",
-  "inspectPort",
-  "serialization",
-  "silent",
-  "stdio",
-  "uid",
-  "windowsHide",
-];
-
 /**
  * Checks the options of a `ClusterManager`.
  *
@@ -181,6 +153,7 @@ export function resolveManagerOptions(
   owner = "ClusterManager",
 ): ResolvedManagerOptions {
   expectObject("options", options);
+  const logLevel = oneOf("logLevel", options.logLevel, LOG_LEVELS);
   const resolved = Object.freeze({
     exec: text("exec", options.exec),
     count: workerCount("count", options.count, availableParallelism()),
@@ -214,18 +187,14 @@ export function resolveManagerOptions(
     maxQueue: queueBytes("maxQueue", options.maxQueue),
     name: text("name", options.name),
     control: flag("control", options.control, true),
-    logger: logger("logger", options.logger),
+    ...statusOptions(options),
+    logPrefix: flag("logPrefix", options.logPrefix, false),
+    logLevel,
+    logger: atLevel(logger("logger", options.logger), logLevel),
   });
   refuseUnknown(owner, options, [...Object.keys(resolved), ...UNUSED_SETTINGS], MANAGER_NAMES);
   return resolved;
 }
-
-const STICKY_NAMES: OtherNames = {
-  headersTimeout: "requestLineTimeout",
-  method: "loadBalancingMethod",
-  secure: "tls",
-  stickyLoadBalancingMethod: "loadBalancingMethod",
-};
 
 /**
  * Checks the options of `setupStickyMaster()`.
@@ -276,8 +245,6 @@ export type ResolvedWorkerOptions = Readonly<{
   trustProxy: readonly string[];
 }>;
 
-const WORKER_NAMES: OtherNames = { proxies: "trustProxy", proxy: "trustProxy" };
-
 /**
  * Checks the options of `setupWorker()`, but for `adapter`, which is Socket.IO's to check.
  *
@@ -305,6 +272,18 @@ function hangTimeout(name: string, value: unknown): number {
     value,
     `more than ${HEARTBEAT_TIMEOUT} ms, after which a silent worker gets no new sessions`,
   );
+}
+
+/** What the status page shows is for this machine, or for who has a token. */
+function statusOptions({ statusPort, statusHost, statusToken }: ClusterManagerOptions) {
+  const host = text("statusHost", statusHost) ?? "127.0.0.1";
+  const token = text("statusToken", statusToken);
+  if (!isLoopback(host) && token === undefined) {
+    throw new OptionError("statusHost", host, "a loopback address, unless there is a statusToken");
+  }
+  const port =
+    statusPort === undefined ? undefined : integer("statusPort", statusPort, 0, 0, 65_535);
+  return { statusPort: port, statusHost: host, statusToken: token };
 }
 
 /** Less than Node itself lets wait before it says that a channel is behind would be no bound. */

@@ -5,7 +5,27 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
+import { MAX_UNDER_WAY } from "./limits.js";
+import {
+  isMeshEntrance,
+  isMeshMember,
+  isMeshVitals,
+  type MeshEntrance,
+  type MeshMember,
+  type MeshVitals,
+} from "./mesh-protocol.js";
+import {
+  type Fields,
+  isBytes,
+  isCount,
+  isDelay,
+  isFields,
+  isNumber,
+  isOptionalFlag,
+  isText,
+  isTextOrNull,
+  isTexts,
+} from "./message-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
@@ -32,6 +52,10 @@ export type ToWorker =
   | { type: "supervisor:listen"; dir: string }
   /** A worker is gone, and its gateway with it. */
   | { type: "supervisor:peer-gone"; gateway: string }
+  /** The answer to `mesh-enter`: who is there. Those who come and go from then on are told. */
+  | ({ type: "supervisor:mesh" } & MeshEntrance)
+  | ({ type: "supervisor:mesh-joined" } & MeshMember)
+  | { type: "supervisor:mesh-gone"; id: number }
   /** Move your sessions to the others within `timeout` ms, let requests finish, and exit. */
   | { type: "supervisor:drain"; timeout: number }
   /** Close what you have and exit within `timeout` ms. */
@@ -41,14 +65,27 @@ export type ToWorker =
   /** It is in line for the lease that it asked for by `id`. */
   | { type: "supervisor:lease-noted"; id: number }
   /** The lease is its own until it says otherwise. */
-  | { type: "supervisor:lease-granted"; id: number };
+  | { type: "supervisor:lease-granted"; id: number }
+  | ListenAnswer
+  /** "Tell what the application measures." */
+  | { type: "supervisor:collect"; id: number };
 
 /** Worker to primary. */
 export type ToPrimary =
   /** Its process has loaded this package: it may say hello, though it has not yet. */
   | { type: "supervisor:loaded" }
-  | { type: "supervisor:hello" }
+  /** `protocol`: see PROTOCOL; workers before version 2 do not tell it. */
+  | { type: "supervisor:hello"; protocol?: number }
   | { type: "supervisor:ready"; gateway: string | null }
+  /**
+   * It takes sockets without Node's acknowledgement, and keeps account of them in the file
+   * `journal`; `null`: it cannot. See primary/routing/worker-lines.ts.
+   */
+  | { type: "supervisor:takes-sockets"; journal: string | null }
+  /** It listens for other workers at `address`, and wants to know who is there. */
+  | { type: "supervisor:mesh-enter"; address: string }
+  /** It has given up on the worker `id` of the mesh. */
+  | { type: "supervisor:mesh-stuck"; id: number; why: string }
   /** Where its gateway listens from now on; `null`: it could not. */
   | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
@@ -74,6 +111,15 @@ export type ToPrimary =
   | { type: "supervisor:lease"; id: number; name: string }
   /** It no longer does what the lease is for, or no longer asks for it. */
   | { type: "supervisor:lease-over"; id: number; outcome: LeaseOutcome }
+  | ListenRequest
+  /** All servers that it had asked to listen for are closed by the application. */
+  | { type: "supervisor:unlisten" }
+  /** The application does what cannot be shared; `message` says what, and what to do. */
+  | { type: "supervisor:refused"; message: string }
+  /** Files that the application has loaded since the last time (absolute paths). */
+  | { type: "supervisor:files"; files: string[] }
+  /** The answer to `collect`, as prom-client's JSON; `null`: it cannot be told. */
+  | { type: "supervisor:metrics"; id: number; metrics: object[] | null }
   /** One session opened / closed, as workers that run `@socket.io/sticky` say it. */
   | { type: "sticky:connection"; data: string }
   | { type: "sticky:disconnection"; data: string };
@@ -85,6 +131,40 @@ export type ToPrimary =
 export type LeaseOutcome = (typeof LEASE_OUTCOMES)[number];
 
 const LEASE_OUTCOMES = ["failed", "released", "withdrawn"] as const;
+
+/** An unchanged server would listen: the primary is to do it for all workers. */
+export interface ListenRequest {
+  type: "supervisor:open-port";
+  id: number;
+  port: number;
+  /** With port 0: the how many-th such call of this worker it is, from 0. */
+  order: number;
+  secure: boolean;
+  ipv6Only: boolean;
+  host?: string;
+  backlog?: number;
+}
+
+/** The answer to it. */
+export interface ListenAnswer {
+  type: "supervisor:port";
+  id: number;
+  /** The name of the primary's server, for `setupWorker()`. */
+  name: string;
+  address?: { address: string; family: string; port: number };
+  /** Set when the port could not be opened. */
+  failure?: ListenFailure;
+}
+
+/** An error of `listen()`, with the fields that Node gives it. */
+export interface ListenFailure {
+  message: string;
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+}
 
 /** Which of the primary's servers a connection came to. */
 export interface Listener {
@@ -107,6 +187,8 @@ export interface Welcome {
   hangTimeout: number;
   /** With the same keys a TLS session that one worker began can go on in another (RFC 5077). */
   ticketKeys: Uint8Array;
+  /** See PROTOCOL; primaries before version 2 do not tell it. */
+  protocol?: number;
   /** Bytes that may wait in a worker for the primary; primaries of earlier versions do not say. */
   maxQueue?: number;
 }
@@ -122,6 +204,10 @@ export interface WorkerVitals {
   eventLoopDelay: number;
   /** Resident memory (bytes). */
   rss: number;
+  /** CPU time since its start, user and system (seconds). */
+  cpuTime: number;
+  /** Of its connections to other workers; missing without the mesh. */
+  mesh?: MeshVitals;
 }
 
 /**
@@ -137,38 +223,18 @@ export interface SessionNotice {
   refused: number;
   /** Set when this notice answers a `sync`. */
   sync?: number;
+  /** Set when sockets have come by the direct line. */
+  adopted?: AdoptedSockets;
+}
+
+/** Sockets that came by a direct line: all up to number `upTo`, but for those that got lost. */
+export interface AdoptedSockets {
+  upTo: number;
+  missing: number[];
 }
 
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
 export type Routing = "direct" | "upstream";
-
-type Fields = Record<string, unknown>;
-
-/** The longest delay that Node's timers take (ms). */
-const MAX_DELAY = 2 ** 31 - 1;
-
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-const isNumber = (value: unknown, min: number, max: number): value is number =>
-  typeof value === "number" && value >= min && value <= max; // never NaN
-/** Ids, counts, bytes. */
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-const isDelay = (value: unknown): value is number => isNumber(value, 0, MAX_DELAY);
-const isText = (value: unknown): value is string =>
-  typeof value === "string" && value.length <= MAX_TEXT;
-const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
-const isBytes = (value: unknown): value is Uint8Array =>
-  value instanceof Uint8Array && value.byteLength <= MAX_HANDOFF_BYTES;
-/** Messages of `@socket.io/sticky` do not have it. */
-const isOptionalFlag = (value: unknown): boolean =>
-  value === undefined || typeof value === "boolean";
-
-/** Not with `every()`, which passes over holes. */
-function isTexts(value: unknown): value is string[] {
-  if (!Array.isArray(value)) return false;
-  for (let index = 0; index < value.length; index++) if (!isText(value[index])) return false;
-  return true;
-}
 
 const isListener = (value: unknown): value is Listener =>
   isFields(value) &&
@@ -176,20 +242,33 @@ const isListener = (value: unknown): value is Listener =>
   isCount(value.index) &&
   (value.name === undefined || isText(value.name));
 
+function isAdopted(value: unknown): value is AdoptedSockets {
+  if (!isFields(value) || !isCount(value.upTo) || !Array.isArray(value.missing)) return false;
+  const { missing } = value;
+  for (let index = 0; index < missing.length; index++) if (!isCount(missing[index])) return false;
+  return missing.length <= MAX_UNDER_WAY;
+}
+
 const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:loaded": () => true,
-  "supervisor:hello": () => true,
+  "supervisor:hello": (m) => m.protocol === undefined || isCount(m.protocol),
   "supervisor:ready": (m) => isTextOrNull(m.gateway),
+  "supervisor:takes-sockets": (m) => isTextOrNull(m.journal),
   "supervisor:gateway": (m) => isTextOrNull(m.gateway),
+  "supervisor:mesh-enter": (m) => isText(m.address),
+  "supervisor:mesh-stuck": (m) => isCount(m.id) && isText(m.why),
   "supervisor:sessions": (m) =>
     isTexts(m.closed) &&
     isTexts(m.opened) &&
     isCount(m.refused) &&
-    (m.sync === undefined || isCount(m.sync)),
+    (m.sync === undefined || isCount(m.sync)) &&
+    (m.adopted === undefined || isAdopted(m.adopted)),
   "supervisor:heartbeat": (m) =>
     isNumber(m.eventLoopUtilization, 0, 1) &&
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
-    isCount(m.rss),
+    isCount(m.rss) &&
+    isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER) &&
+    (m.mesh === undefined || isMeshVitals(m.mesh)),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),
@@ -197,6 +276,20 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
   "supervisor:lease": (m) => isCount(m.id) && isText(m.name),
   "supervisor:lease-over": (m) =>
     isCount(m.id) && LEASE_OUTCOMES.some((outcome) => outcome === m.outcome),
+  "supervisor:open-port": (m) =>
+    isCount(m.id) &&
+    isCount(m.port) &&
+    isCount(m.order) &&
+    typeof m.secure === "boolean" &&
+    typeof m.ipv6Only === "boolean" &&
+    (m.host === undefined || isText(m.host)) &&
+    (m.backlog === undefined || isCount(m.backlog)),
+  "supervisor:unlisten": () => true,
+  "supervisor:refused": (m) => isText(m.message),
+  "supervisor:files": (m) => isTexts(m.files),
+  "supervisor:metrics": (m) =>
+    isCount(m.id) &&
+    (m.metrics === null || (Array.isArray(m.metrics) && m.metrics.every(isFields))),
   "sticky:connection": (m) => isText(m.data),
   "sticky:disconnection": (m) => isText(m.data),
 };
@@ -210,19 +303,30 @@ const toWorker: { [T in ToWorker["type"]]: (m: Fields) => boolean } = {
   "supervisor:welcome": (m) =>
     isTextOrNull(m.gatewayDir) &&
     (m.routing === "direct" || m.routing === "upstream") &&
-    typeof m.managed === "boolean" &&
+    isOptionalFlag(m.managed) && // primaries of earlier versions do not tell it
     isDelay(m.hangTimeout) &&
     isBytes(m.ticketKeys) &&
-    (m.maxQueue === undefined || isCount(m.maxQueue)),
+    (m.maxQueue === undefined || isCount(m.maxQueue)) &&
+    (m.protocol === undefined || isCount(m.protocol)),
   "supervisor:owner": (m) => isCount(m.id) && isTextOrNull(m.gateway),
   "supervisor:sync": (m) => isCount(m.id),
   "supervisor:listen": (m) => isText(m.dir),
   "supervisor:peer-gone": (m) => isText(m.gateway),
+  "supervisor:mesh": isMeshEntrance,
+  "supervisor:mesh-joined": isMeshMember,
+  "supervisor:mesh-gone": (m) => isCount(m.id),
   "supervisor:drain": (m) => isDelay(m.timeout),
   "supervisor:stop": (m) => isDelay(m.timeout),
   "supervisor:inspect": () => true,
   "supervisor:lease-noted": (m) => isCount(m.id),
   "supervisor:lease-granted": (m) => isCount(m.id),
+  "supervisor:collect": (m) => isCount(m.id),
+  "supervisor:port": (m) =>
+    isCount(m.id) &&
+    isText(m.name) &&
+    (m.address === undefined ||
+      (isFields(m.address) && isText(m.address.address) && isCount(m.address.port))) &&
+    (m.failure === undefined || (isFields(m.failure) && isText(m.failure.message))),
 };
 
 export function isToPrimary(message: unknown): message is ToPrimary {

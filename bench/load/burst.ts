@@ -1,14 +1,14 @@
 import { request } from "node:http";
-import { sourceAddress, type Workload } from "./target.js";
+import { portOf, sourceAddress, type Workload } from "./target.js";
 
 /** All clients open a session at the same moment; `stop` tells how it went. */
-export const burst: Workload = async ({ port, clients }, meter) => {
+export const burst: Workload = async ({ ports, clients }, meter) => {
   const perProcess = new Map<string, number>();
   const since = performance.now();
   await Promise.all(
     Array.from({ length: clients }, async (_, n) => {
       try {
-        const pid = await handshake(port, n);
+        const pid = await handshake(portOf({ ports }, n), n);
         perProcess.set(pid, (perProcess.get(pid) ?? 0) + 1);
         meter.op(since);
       } catch (error) {

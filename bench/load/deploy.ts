@@ -1,5 +1,5 @@
 import { io, type Socket } from "socket.io-client";
-import { closingAgent, delay, type Meter, type Workload } from "./target.js";
+import { closingAgent, delay, type Meter, portOf, type Workload } from "./target.js";
 
 const options = (n: number) => ({
   forceNew: true,
@@ -13,14 +13,14 @@ const options = (n: number) => ({
  * Users who stay (half of them polling, half upgraded to WebSocket), and others who come and go,
  * while the system is deployed anew. What counts is what they see.
  */
-export const deploy: Workload = async ({ port, clients }, meter) => {
-  const url = `http://127.0.0.1:${port}`;
-  const users = Array.from({ length: clients }, (_, n) => new User(url, n));
+export const deploy: Workload = async ({ ports, clients }, meter) => {
+  const url = (n: number) => `http://127.0.0.1:${portOf({ ports }, n)}`;
+  const users = Array.from({ length: clients }, (_, n) => new User(url(n), n));
   await Promise.all(users.map((user) => user.connected));
   let stopped = false;
   const comers = Array.from({ length: 4 }, async (_, n) => {
     while (!stopped) {
-      await comeAndGo(url, clients + n, meter);
+      await comeAndGo(url(n), clients + n, meter);
       await delay(50);
     }
   });

@@ -1,5 +1,12 @@
 import { Agent, request } from "node:http";
-import { closingAgent, keepingAgent, type Meter, type Target, type Workload } from "./target.js";
+import {
+  closingAgent,
+  keepingAgent,
+  type Meter,
+  portOf,
+  type Target,
+  type Workload,
+} from "./target.js";
 
 const PATH = "/socket.io/?EIO=4&transport=polling";
 const ECHO = '42["echo","hello"]';
@@ -85,14 +92,14 @@ export class PollingClient {
 }
 
 function polling(agentOf: (n: number, shared: Agent) => Agent): Workload {
-  return async ({ port, clients }: Target, meter: Meter) => {
+  return async ({ ports, clients }: Target, meter: Meter) => {
     let stopped = false;
     const shared = new Agent({ keepAlive: true, maxSockets: 64, localAddress: "127.0.0.1" });
     const live = async (n: number, opened: () => void): Promise<void> => {
       // Whoever loses a session opens another one, as clients do.
       while (!stopped) {
         const agent = agentOf(n, shared);
-        const client = new PollingClient(port, agent);
+        const client = new PollingClient(portOf({ ports }, n), agent);
         try {
           await client.open();
           opened();

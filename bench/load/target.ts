@@ -2,8 +2,14 @@ import { Agent } from "node:http";
 
 /** What a workload is told. */
 export interface Target {
-  port: number;
+  /** Of the system; several: its processes have one each, and no connection between them. */
+  ports: readonly number[];
   clients: number;
+}
+
+/** The port for client number `n`. */
+export function portOf({ ports }: Pick<Target, "ports">, n: number): number {
+  return ports[n % ports.length] ?? 0;
 }
 
 /** Counts what a workload does. */

@@ -1,5 +1,5 @@
 import { Socket as EngineSocket } from "engine.io-client";
-import { closingAgent, type Meter, type Target } from "./target.js";
+import { closingAgent, type Meter, portOf, type Target } from "./target.js";
 
 type Listener = (...args: unknown[]) => void;
 
@@ -76,7 +76,7 @@ const TRIES = 5;
 
 /** Opens many, a few at a time; each that is refused counts as an error, and tries again. */
 export async function openCrowd(
-  { port, clients }: Target,
+  { ports, clients }: Target,
   meter: Meter,
   asksPid = false,
 ): Promise<WebSocketClient[]> {
@@ -84,7 +84,7 @@ export async function openCrowd(
   let next = 0;
   const openOne = async (n: number, tries: number): Promise<WebSocketClient> => {
     try {
-      return await WebSocketClient.open(port, n, asksPid);
+      return await WebSocketClient.open(portOf({ ports }, n), n, asksPid);
     } catch (error) {
       meter.error(error);
       if (tries <= 1) throw error;

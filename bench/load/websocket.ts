@@ -1,5 +1,5 @@
 import { io } from "socket.io-client";
-import { closingAgent, delay, type Workload } from "./target.js";
+import { closingAgent, delay, portOf, type Workload } from "./target.js";
 import { closeCrowd, openCrowd, WebSocketClient } from "./websocket-client.js";
 
 /** Each client has one message under way at any time. */
@@ -27,13 +27,13 @@ export const websocketEcho: Workload = async (target, meter) => {
 
 /** A loop of `turn` for each client. */
 function loops(turn: (port: number, n: number) => Promise<void>): Workload {
-  return async ({ port, clients }, meter) => {
+  return async ({ ports, clients }, meter) => {
     let stopped = false;
     const loop = async (n: number): Promise<void> => {
       while (!stopped) {
         const since = performance.now();
         try {
-          await turn(port, n);
+          await turn(portOf({ ports }, n), n);
           meter.op(since);
         } catch (error) {
           meter.error(error);

@@ -34,6 +34,23 @@ export const SYSTEMS: readonly System[] = [
       };
     },
   },
+  {
+    name: "separate",
+    title: "plain processes, a port each",
+    deploys: ONE_BY_ONE,
+    missing: () => undefined,
+    async start(workers) {
+      const processes = await PlainProcesses.start(workers);
+      const { ports } = processes;
+      return {
+        port: ports[0] ?? 0,
+        ports,
+        processes: () => processes.processes(),
+        deploy: () => processes.deploy(),
+        stop: () => processes.stop(),
+      };
+    },
+  },
   nodeSystem("ours", "socket-supervisor", "ours.js", "reload(), drainTimeout 3 s"),
   nodeSystem("sticky", "@socket.io/sticky + cluster-adapter", "sticky.js", ONE_BY_ONE),
   nodeSystem("midway", "Midway's ClusterManager + sticky", "midway.js", ONE_BY_ONE),

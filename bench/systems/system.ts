@@ -8,6 +8,8 @@ export interface ServerProcess {
 /** A system that serves on a port of 127.0.0.1. */
 export interface RunningSystem {
   port: number;
+  /** Where its processes have ports of their own, and clients are spread over them. */
+  ports?: readonly number[];
   processes(): Promise<ServerProcess[]>;
   /** Replaces all processes of the application by new ones, in the way its users would. */
   deploy(): Promise<void>;

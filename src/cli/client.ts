@@ -1,12 +1,6 @@
-import { readdirSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import {
-  controlDirs,
-  type FoundSocket,
-  findControlSocket,
-  givenControlSocket,
-} from "../control-path.js";
-import { checkFolder } from "../own-files.js";
+import { type FoundSocket, findControlSocket, givenControlSocket } from "../control-path.js";
+import { socketNames } from "./list.js";
 
 /** Something that the user has to know, and no more than its message. */
 export class CliError extends Error {}
@@ -67,23 +61,10 @@ function explain(error: NodeJS.ErrnoException, path: string): Error {
   if (error.code !== "ENOENT" && error.code !== "ECONNREFUSED") {
     return new CliError(`Cannot talk to the cluster at ${path}: ${error.message}`);
   }
-  const names = knownNames();
+  const names = socketNames();
   const others =
     names.length > 0
       ? ` There are sockets of: ${names.join(", ")}. Choose one with --name.`
       : " Start it, or name it with --name or --socket.";
   return new CliError(`No cluster is running at ${path}.${others}`);
-}
-
-function knownNames(): string[] {
-  return controlDirs().flatMap((dir) => {
-    try {
-      checkFolder(dir);
-      return readdirSync(dir)
-        .filter((file) => file.endsWith(".sock"))
-        .map((file) => file.slice(0, -".sock".length));
-    } catch {
-      return []; // no folder, or not this user's: no cluster of this user has run there
-    }
-  });
 }

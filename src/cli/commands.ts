@@ -21,8 +21,8 @@ export async function status(
   for (;;) {
     const value = await callJson<ClusterStatus>(path, "GET", "/status");
     const text = json ? `${JSON.stringify(value)}\n` : statusTable(name, value);
-    // A person's screen is cleared; a program reads one line after the other.
-    print(watch && !json ? `\x1b[2J\x1b[H${text}` : text);
+    // A person's screen is cleared; a program, or a file, gets one after the other.
+    print(watch && !json && process.stdout.isTTY ? `\x1b[2J\x1b[H${text}` : text);
     if (!watch) return;
     await setTimeout(1_000);
   }

@@ -19,8 +19,8 @@ import { runLoad } from "../load/run.js";
 import { findAddress } from "../load/target.js";
 import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
 import { CliError, callJson, callLines, controlSocket } from "./client.js";
+import { explainUnknown } from "./flags.js";
 import { LOAD_HELP } from "./load-help.js";
-import { parseError } from "./parse-error.js";
 
 const FLAGS = {
   ...LOAD_FLAGS,
@@ -87,7 +87,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, allowPositionals: true, options: FLAGS });
   } catch (error) {
-    throw parseError(error, FLAGS, "socket-supervisor load --help");
+    throw new CliError(explainUnknown(error as Error, "load", Object.keys(FLAGS)));
   }
 }
 

@@ -5,16 +5,17 @@ const COLUMNS: readonly {
   width: number;
   text(worker: WorkerStatus, n: number): string;
 }[] = [
-  { title: "#", width: 3, text: (_, n) => String(n + 1) },
-  { title: "pid", width: 8, text: ({ pid }) => String(pid ?? "-") },
-  { title: "state", width: 9, text: ({ state }) => state },
+  { title: "#", width: 3, text: ({ number }, n) => String(number ?? n + 1) },
+  { title: "pid", width: 7, text: ({ pid }) => String(pid ?? "-") },
+  { title: "state", width: 8, text: ({ state }) => state },
   { title: "gen", width: 4, text: ({ generation }) => String(generation) },
-  { title: "sessions", width: 9, text: ({ sessions }) => String(sessions) },
+  { title: "sessions", width: 8, text: ({ sessions }) => String(sessions) },
   { title: "loop", width: 6, text: ({ vitals }) => percent(vitals?.eventLoopUtilization) },
-  { title: "rss", width: 9, text: ({ vitals }) => megabytes(vitals?.rss) },
+  { title: "cpu", width: 7, text: ({ vitals }) => cpuTime(vitals?.cpuTime) },
+  { title: "rss", width: 7, text: ({ vitals }) => megabytes(vitals?.rss) },
   { title: "queue", width: 5, text: ({ queue }) => megabytes(queue) },
-  { title: "uptime", width: 9, text: ({ uptime }) => duration(uptime) },
-  { title: "restarts", width: 9, text: ({ restarts }) => String(restarts) },
+  { title: "uptime", width: 7, text: ({ uptime }) => duration(uptime) },
+  { title: "restarts", width: 8, text: ({ restarts }) => String(restarts) },
 ];
 
 /** `manager.status()` for people: a table of at most 80 columns. */
@@ -25,6 +26,7 @@ export function statusTable(name: string, status: ClusterStatus): string {
     `${status.sessions} sessions`;
   const rows = [
     COLUMNS.map(({ title }) => title),
+    ...primaryRow(status),
     ...status.workers.map((worker, n) => COLUMNS.map(({ text }) => text(worker, n))),
   ];
   const lines = rows.map((cells) =>
@@ -37,6 +39,18 @@ export function statusTable(name: string, status: ClusterStatus): string {
     .filter(({ jobs }) => jobs?.length > 0) // a primary of an earlier version tells of none
     .map(({ pid, jobs }) => `${pid} runs: ${jobs.join(", ")}`);
   return [head, ...lines, ...working, ...inspected, ""].join("\n");
+}
+
+function primaryRow({ pid, primary }: ClusterStatus): string[][] {
+  if (primary === undefined) return []; // of an earlier version
+  const { cpuTime: cpu, rss } = primary;
+  return [["", String(pid), "primary", "", "", "", cpuTime(cpu), megabytes(rss), "", "", ""]];
+}
+
+/** CPU time: 0.4 s, 42 s, 3 m 5 s… */
+function cpuTime(seconds: number | undefined): string {
+  if (seconds === undefined) return "-";
+  return seconds < 10 ? `${seconds.toFixed(1)}s` : duration(seconds * 1_000);
 }
 
 /** Two units at the most: 42 s, 3 m 5 s, 2 h 10 m, 12 d 4 h. */

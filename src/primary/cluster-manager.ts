@@ -9,11 +9,12 @@ import {
   type ClusterManagerOptions,
   type ResolvedManagerOptions,
   resolveManagerOptions,
-  UNUSED_SETTINGS,
   workerCount,
 } from "../options.js";
+import { UNUSED_SETTINGS } from "../other-names.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
 import type { Routing } from "../protocol.js";
+import { type PrimaryParts, primaryParts } from "./composition.js";
 import { Operations } from "./control/operations.js";
 import {
   type ClusterStatus,
@@ -21,11 +22,11 @@ import {
   hangReport,
   idOf,
   type ManagerPhase,
+  primaryStatus,
   workerStatus,
 } from "./control/status.js";
-import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { listen, shownUrl } from "./listen.js";
-import { balance } from "./routing/sticky-balancer.js";
+import { balance } from "./setup-sticky-master.js";
 import { realClock } from "./supervision/pool-system.js";
 import { stopped } from "./supervision/pool-waits.js";
 import { type ReloadEvents, type ReloadReport, Reloads } from "./supervision/reloads.js";
@@ -68,7 +69,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   /** As they were given, with the defaults; frozen. */
   readonly options: ResolvedManagerOptions;
   #phase: ManagerPhase = "idle";
-  #coordinator: Coordinator | undefined;
+  #parts: PrimaryParts | undefined;
   #pool: WorkerPool | undefined;
   #reloads: Reloads | undefined;
   #server: Server | undefined;
@@ -107,13 +108,13 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
         `start() was called, but the manager is ${this.#phase}. It starts once; make a new one.`,
       );
     }
-    const coordinator = primaryCoordinator();
-    const pool = this.#createPool(coordinator);
-    this.#coordinator = coordinator;
+    const parts = primaryParts();
+    const pool = this.#createPool(parts);
+    this.#parts = parts;
     this.#pool = pool;
-    this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
+    this.#reloads = new Reloads(pool, (handle) => parts.sessions.count(handle), this);
     this.#phase = "starting";
-    this.#operations = new Operations(this, this.options, pool);
+    this.#operations = new Operations(this, this.options, pool, parts.registry);
     this.#leavePm2 = joinPm2(this);
     try {
       await pool.scale(this.options.count, "start()");
@@ -199,7 +200,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
 
   /** A snapshot; plain data. */
   status(): ClusterStatus {
-    const { sessions, leases } = this.#coordinator ?? {};
+    const { sessions, leases } = this.#parts ?? {};
     const workers = this.#handles().map((handle) =>
       workerStatus(handle, {
         sessions: sessions?.count(handle) ?? 0,
@@ -217,6 +218,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
       forkFailures: this.#pool?.forkFailures ?? 0,
       sessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
       workers,
+      primary: primaryStatus(),
     };
   }
 
@@ -244,9 +246,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   /** @returns how the workers have to take its connections */
-  #createServer(coordinator: Coordinator): Routing {
+  #createServer(parts: PrimaryParts): Routing {
     this.#server = createServer();
-    return balance(coordinator, this.#server, {
+    return balance(parts, this.#server, {
       loadBalancingMethod: this.options.stickyLoadBalancingMethod,
       routing: this.options.routing,
       tls: this.options.tls,
@@ -263,19 +265,22 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     );
   }
 
-  #createPool(coordinator: Coordinator): WorkerPool {
-    const { logger, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
-    const routing = port === undefined ? undefined : this.#createServer(coordinator);
-    const terms = { managed: true, requiresAdoption: sticky, hangTimeout, maxQueue, routing };
-    const pool = new WorkerPool(coordinator.registry, this.options, terms);
-    watchSelfListening(coordinator.registry, realClock, {
+  #createPool(parts: PrimaryParts): WorkerPool {
+    const { logger, logPrefix, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
+    const routing = port === undefined ? undefined : this.#createServer(parts);
+    const terms = {
+      ...{ managed: true, requiresAdoption: sticky, logPrefix },
+      ...{ hangTimeout, maxQueue, routing },
+    };
+    const pool = new WorkerPool(parts.registry, this.options, terms);
+    watchSelfListening(parts.registry, realClock, {
       isOwn: (handle) => pool.handles().includes(handle),
       logger,
     });
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));
     pool.on("hang", (handle, { silentFor }) => {
-      const report = hangReport(handle, silentFor, coordinator.sessions.count(handle));
+      const report = hangReport(handle, silentFor, parts.sessions.count(handle));
       logger.error(`[socket-supervisor] ${report.message}: killing it`);
       this.emit("worker:hang", handle.worker, report);
     });
@@ -301,7 +306,6 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   async #stop(timeout: number): Promise<void> {
-    const coordinator = this.#coordinator;
     this.#phase = "stopping";
     this.#leavePm2?.();
     // No new sessions from here on; those that come get 503.
@@ -311,7 +315,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     this.#server?.close();
     await this.#pool?.end();
     this.#operations?.close();
-    if (coordinator?.registry.isEmpty) coordinator.removeFiles();
+    if (this.#parts?.registry.isEmpty) this.#parts.gateways.close();
     this.#phase = "stopped";
   }
 }

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { MAX_QUESTIONS, MAX_QUEUE, QUESTION_TIMEOUT } from "../limits.js";
+import { PROTOCOL } from "../mesh-protocol.js";
 import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
 import { SendQueue } from "../send-queue.js";
 
@@ -14,14 +15,29 @@ type ChannelEvents = { [T in ToWorker["type"]]: [Extract<ToWorker, { type: T }>,
   disconnect: [];
 };
 
+/** As much of `process` as the channel is made of. */
+export interface IpcEnd {
+  readonly connected: boolean;
+  send?(
+    message: object,
+    socket: Socket | undefined,
+    options: undefined,
+    written: () => void,
+  ): boolean;
+  on(event: "message", listener: (message: unknown, socket?: Socket) => void): unknown;
+  on(event: "disconnect", listener: () => void): unknown;
+  off(event: "message" | "disconnect", listener: () => void): unknown;
+}
+
 /**
  * The worker's end of the IPC channel: our messages as typed events, everything else ignored.
- * One per process.
+ * One per process: {@link primaryChannel}.
  */
 export class PrimaryChannel extends EventEmitter<ChannelEvents> {
   readonly #questions = new Map<number, (gateway: string | null) => void>();
+  readonly #process: IpcEnd;
   readonly #queue = new SendQueue((message, written) =>
-    process.send?.(message, undefined, undefined, written),
+    this.#process.send?.(message, undefined, undefined, written),
   );
   /** Bytes that may wait here for the primary. */
   #maxQueue = MAX_QUEUE;
@@ -29,22 +45,36 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
   #lastQuestion = 0;
   #welcome: Promise<Welcome> | undefined;
 
-  constructor() {
+  constructor(end: IpcEnd = process as IpcEnd) {
     super();
-    process.once("disconnect", () => this.emit("disconnect"));
-    process.on("message", (message: unknown, socket: Socket | undefined) => {
-      if (!isToWorker(message)) return;
-      if (message.type === "supervisor:owner") {
-        this.#questions.get(message.id)?.(message.gateway);
-      } else {
-        (this.emit as (type: string, ...args: unknown[]) => boolean)(message.type, message, socket);
-      }
-    });
+    this.#process = end;
+    end.on("disconnect", this.#onDisconnect);
+    end.on("message", this.#onMessage);
   }
+
+  /** Hears nothing any more. Only a process that goes on as something else needs it. */
+  close(): void {
+    this.#process.off("disconnect", this.#onDisconnect);
+    this.#process.off("message", this.#onMessage);
+    if (channel === this) channel = undefined;
+  }
+
+  readonly #onDisconnect = (): void => {
+    this.emit("disconnect");
+  };
+
+  readonly #onMessage = (message?: unknown, socket?: Socket): void => {
+    if (!isToWorker(message)) return;
+    if (message.type === "supervisor:owner") {
+      this.#questions.get(message.id)?.(message.gateway);
+    } else {
+      (this.emit as (type: string, ...args: unknown[]) => boolean)(message.type, message, socket);
+    }
+  };
 
   /** Never throws: when the primary is gone, this process is about to end too. */
   send(message: ToPrimary): void {
-    if (process.connected) this.#queue.send(message);
+    if (this.#process.connected) this.#queue.send(message);
   }
 
   /**
@@ -54,7 +84,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
    * @throws DataCloneError when it cannot be serialized
    */
   relay(message: object): void {
-    if (!process.connected) return;
+    if (!this.#process.connected) return;
     if (this.#queue.backlog <= this.#maxQueue) {
       this.#queue.send(message);
       if (this.#queue.bytes === 0) this.#isBehind = false; // it has caught up: the next time is told again
@@ -71,12 +101,12 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   /** Gives `socket` to the primary, with all that has been read of it. */
   sendSocket(message: ToPrimary, socket: Socket): void {
-    if (!process.connected) {
+    if (!this.#process.connected) {
       socket.destroy();
       return;
     }
     // Only this process's copy of it ends, when the primary has got its own.
-    process.send?.(message, socket, undefined, () => socket.destroy());
+    this.#process.send?.(message, socket, undefined, () => socket.destroy());
   }
 
   /**
@@ -124,7 +154,7 @@ export class PrimaryChannel extends EventEmitter<ChannelEvents> {
 
   async #hello(): Promise<Welcome> {
     const answer = once(this, "supervisor:welcome", { signal: AbortSignal.timeout(HELLO_TIMEOUT) });
-    this.send({ type: "supervisor:hello" });
+    this.send({ type: "supervisor:hello", protocol: PROTOCOL });
     try {
       const [welcome] = (await answer) as ChannelEvents["supervisor:welcome"];
       this.#maxQueue = welcome.maxQueue ?? MAX_QUEUE;

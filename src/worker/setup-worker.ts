@@ -1,16 +1,17 @@
 import cluster from "node:cluster";
 import { createRequire } from "node:module";
 import type { Server } from "socket.io";
-import { SupervisorError } from "../errors.js";
+import { OptionError, SupervisorError } from "../errors.js";
 import {
   type ResolvedWorkerOptions,
   resolveWorkerOptions,
   type WorkerOptions,
 } from "../options.js";
 import { refusePm2Cluster } from "../pm2.js";
-import type { ToPrimary } from "../protocol.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
+import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
 import { adapterScope } from "./adapter/server-names.js";
+import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
 import { refuseListening, refuseStartedListening } from "./connections/listen-guard.js";
 import { replaceMidwaySetUp } from "./midway.js";
@@ -21,6 +22,7 @@ import type {
   SocketIoNamespace,
   SocketIoServer,
 } from "./sessions/engine.js";
+import { tellLoaded } from "./tell-loaded.js";
 import { WorkerRuntime } from "./worker-process.js";
 
 type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
@@ -28,10 +30,12 @@ type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
 /** Options of {@link setupWorker}. */
 export interface SetupWorkerOptions extends WorkerOptions {
   /**
-   * Adapter for the Socket.IO server; `false` leaves the server's own. Default: the cluster
-   * adapter, unless the server has been given another adapter than the in-memory one.
+   * Adapter for the Socket.IO server: `"mesh"` (workers talk to each other directly, and only to
+   * those whom a message concerns), `"ipc"` (all messages pass through the primary), or any other
+   * one; `false` leaves the server's own. It has to be the same in all workers. Default: `"mesh"`,
+   * unless the server has been given another adapter than the in-memory one.
    */
-  adapter?: AdapterFactory | false;
+  adapter?: "mesh" | "ipc" | AdapterFactory | false;
 }
 
 let runtime: WorkerRuntime | undefined;
@@ -56,11 +60,32 @@ export async function setupWorker(
   options: SetupWorkerOptions = {},
 ): Promise<void> {
   refusePm2Cluster();
+  await setUpOnce(server, options, true);
+}
+
+/**
+ * The same for an HTTP server whose `listen()` the primary has taken over (src/start): to the
+ * application it listens.
+ *
+ * @internal
+ */
+export function setUpShared(
+  io: SocketIoServer | EngineHost,
+  options: SetupWorkerOptions,
+): Promise<void> {
+  return setUpOnce(io, options, false);
+}
+
+async function setUpOnce(
+  server: SocketIoServer | SocketIoNamespace | EngineHost,
+  options: SetupWorkerOptions,
+  isGuarded: boolean,
+): Promise<void> {
   const channel = primaryChannel();
   const io = serverOf(server);
   const host = checkHost(io);
   const key = host.engine ?? host.httpServer;
-  const setUp = setUps.get(key) ?? startSetUp(channel, io, host, options);
+  const setUp = setUps.get(key) ?? startSetUp(channel, io, host, options, isGuarded);
   setUps.set(key, setUp);
   await setUp;
 }
@@ -71,15 +96,20 @@ function startSetUp(
   io: SocketIoServer | EngineHost,
   host: CheckedHost,
   setUpOptions: SetupWorkerOptions,
+  isGuarded: boolean,
 ): Promise<void> {
   const options = resolveWorkerOptions(setUpOptions);
+  const { adapter } = setUpOptions;
+  if (typeof adapter === "string" && adapter !== "mesh" && adapter !== "ipc") {
+    throw new OptionError("adapter", adapter, '"mesh", "ipc", an adapter, or false');
+  }
   const trust = options.trustProxy.length > 0 ? compileTrust(options.trustProxy) : undefined;
-  refuseListening(host.httpServer);
+  if (isGuarded) refuseListening(host.httpServer);
   if (trust !== undefined && host.engine !== undefined) readAddressesThrough(host.engine, trust);
   // Before the hello: once the primary knows this worker, it may ask.
   runtime ??= new WorkerRuntime(channel);
   const name = runtime.names.next("path" in io ? io.path() : "engine", options.name);
-  return finishSetUp(runtime, channel, { io, host, name, adapter: setUpOptions.adapter, options });
+  return finishSetUp(runtime, channel, { io, host, name, adapter, options, isGuarded });
 }
 
 interface SetUp {
@@ -89,18 +119,20 @@ interface SetUp {
   name: string;
   adapter: SetupWorkerOptions["adapter"];
   options: ResolvedWorkerOptions;
+  /** Whether a server that listens is a mistake. */
+  isGuarded: boolean;
 }
 
 async function finishSetUp(
   runtime: WorkerRuntime,
   channel: PrimaryChannel,
-  { io, host, name, adapter, options }: SetUp,
+  { io, host, name, adapter, options, isGuarded }: SetUp,
 ): Promise<void> {
   const welcome = await channel.hello();
-  if ("adapter" in io) {
-    installAdapter(io as Server, name, adapter);
-    warnOfLostRecovery(io as Server);
-  }
+  const kind = "adapter" in io ? adapterFor(io as Server, adapter) : undefined;
+  const door = kind === "mesh" ? await meshDoor(channel, welcome) : undefined;
+  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door);
+  if ("adapter" in io) warnOfLostRecovery(io as Server);
 
   let gateway: string | null = null;
   if (welcome.routing === "upstream") {
@@ -110,10 +142,10 @@ async function finishSetUp(
   } else {
     gateway = await runtime.attach(host, name, options, welcome);
   }
-  // Once the others have handled our adapters' greeting, their answers are here: the first
-  // fetchSockets() already sees all of them.
-  await channel.whois("");
-  refuseStartedListening(host.httpServer);
+  // The first fetchSockets() already sees all others: over IPC their answers to our adapters'
+  // greeting are here when they have answered the primary. It has answered a listen() then, too.
+  await Promise.all([channel.whois(""), door?.ready()]);
+  if (isGuarded) refuseStartedListening(host.httpServer);
   runtime.start(gateway, options.watchdog, welcome);
 }
 
@@ -141,16 +173,38 @@ function checkHost(io: SocketIoServer | EngineHost): CheckedHost {
   return engine === undefined ? { httpServer } : { httpServer, engine };
 }
 
-function installAdapter(io: Server, name: string, adapter: SetupWorkerOptions["adapter"]): void {
-  if (adapter === false) return;
-  if (adapter !== undefined) {
-    io.adapter(adapter);
-    return;
-  }
+/** @returns the adapter to install; `undefined`: none */
+function adapterFor(
+  io: Server,
+  adapter: SetupWorkerOptions["adapter"],
+): "mesh" | "ipc" | AdapterFactory | undefined {
+  if (adapter === false) return undefined;
+  if (typeof adapter === "function") return adapter;
   const current = io.of("/").adapter.constructor.name;
-  if (current !== "Adapter" && current !== "SessionAwareAdapter") return;
-  scopeAdapters(io, adapterScope(name));
-  io.adapter(IpcAdapter);
+  if (adapter === undefined && current !== "Adapter" && current !== "SessionAwareAdapter") {
+    return undefined;
+  }
+  return adapter ?? "mesh";
+}
+
+/** @param door `undefined` with an earlier version's primary, which knows of no mesh */
+function installAdapter(
+  io: Server,
+  scope: string,
+  kind: "mesh" | "ipc" | AdapterFactory,
+  door: MeshDoor | undefined,
+): void {
+  if (typeof kind !== "string") {
+    io.adapter(kind);
+  } else if (door === undefined) {
+    scopeAdapters(io, scope);
+    io.adapter(IpcAdapter);
+  } else {
+    const { transport } = door;
+    io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
+      return new WideAdapter(nsp, transport, scope);
+    } as unknown as AdapterFactory);
+  }
 }
 
 /** Sessions are only recovered by an adapter that keeps them where all workers find them. */
@@ -178,9 +232,6 @@ function restoresSessions(adapter: object): boolean {
   return owners.length > 1 && owners[0] !== "SessionAwareAdapter";
 }
 
-// The primary tells by it a worker that may call setupWorker() from one that never will.
-if (cluster.isWorker && process.env.MIDWAY_FORK_MODE === "cluster") {
-  process.send?.({ type: "supervisor:loaded" } satisfies ToPrimary, undefined, undefined, () => {});
-}
+if (cluster.isWorker && process.env.MIDWAY_FORK_MODE === "cluster") tellLoaded();
 
 replaceMidwaySetUp((io) => setupWorker(io));

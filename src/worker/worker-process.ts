@@ -1,14 +1,17 @@
+import type { Socket } from "node:net";
 import type { WorkerOptions } from "../options.js";
 import type { Welcome } from "../protocol.js";
 import { outliveReaders } from "../std-streams.js";
 import { ServerNames } from "./adapter/server-names.js";
 import { startRequestTimeouts } from "./connections/adopt-connection.js";
+import { Arrivals, type ConnectionMessage } from "./connections/arrivals.js";
 import { ClientConnections } from "./connections/client-connections.js";
 import { Dispatch } from "./connections/dispatch.js";
 import { ReturnableConnections } from "./connections/return-connection.js";
 import { shareTicketKeys } from "./connections/tls-sessions.js";
 import { ForeignRequests } from "./forwarding/foreign-requests.js";
 import { PeerGateway } from "./forwarding/peer-gateway.js";
+import { tellAppMetrics } from "./health/app-metrics.js";
 import { startHeartbeat } from "./health/heartbeat.js";
 import { watchInspector } from "./health/inspector.js";
 import { startWatchdog } from "./health/watchdog.js";
@@ -28,8 +31,8 @@ export class WorkerRuntime {
   readonly #connections = new ClientConnections();
   readonly #dispatch = new Dispatch();
   readonly #gateway = new PeerGateway();
+  readonly #arrivals: Arrivals;
   readonly #notices: SessionNotices;
-  readonly #returnable: ReturnableConnections;
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
   #listening: Promise<string | null> | undefined;
@@ -38,19 +41,23 @@ export class WorkerRuntime {
   constructor(channel: PrimaryChannel) {
     outliveReaders();
     this.#channel = channel;
-    this.#notices = new SessionNotices(channel);
-    this.#returnable = new ReturnableConnections(channel);
-    this.#foreign = new ForeignRequests(channel, this.#returnable);
+    this.#arrivals = new Arrivals({
+      onConnection: (message, socket) => this.#take(message, socket),
+      onNews: (urgent) => this.#notices.announce(urgent),
+    });
+    this.#notices = new SessionNotices(channel, () => this.#arrivals.takeNews());
+    const returnable = new ReturnableConnections(channel, this.#connections);
+    this.#foreign = new ForeignRequests(channel, returnable, this.#connections);
     this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
     channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
-    channel.on("sticky:connection", ({ data, placed, returned, listener }, socket) => {
-      if (socket === undefined) return; // the client was gone before it could be handed over
-      this.#connections.add(socket, listener.secure);
-      this.#returnable.add(socket, listener, returned);
-      if (placed) this.#foreign.placed(socket);
-      this.#dispatch.take(socket, data, listener);
-    });
+    process.once("exit", () => this.#gateway.close());
+    // Gone before it could be handed over: no socket.
+    channel.on("sticky:connection", (message, socket) => socket && this.#take(message, socket));
+  }
+
+  #take(message: ConnectionMessage, socket: Socket): void {
+    this.#dispatch.take(this.#connections.add(message, socket));
   }
 
   /**
@@ -72,7 +79,11 @@ export class WorkerRuntime {
       this.#lifecycle.watch(engine);
     }
     this.#dispatch.serve(httpServer, options.name);
-    this.#listening ??= this.#gateway.listen(gatewayDir);
+    if (this.#listening === undefined) {
+      const journal = this.#arrivals.open(gatewayDir);
+      this.#channel.send({ type: "supervisor:takes-sockets", journal });
+      this.#listening = this.#gateway.listen(gatewayDir);
+    }
     return this.#listening;
   }
 
@@ -80,9 +91,9 @@ export class WorkerRuntime {
   #listenAgain(dir: string): void {
     if (this.#listening === undefined) return; // it forwards nothing
     this.#listening = this.#listening.then(() => this.#gateway.listen(dir)); // one at a time
-    void this.#listening.then((gateway) =>
-      this.#channel.send({ type: "supervisor:gateway", gateway }),
-    );
+    this.#listening
+      .then((gateway) => this.#channel.send({ type: "supervisor:gateway", gateway }))
+      .catch((error: Error) => process.emitWarning(error));
   }
 
   /** @param watchdog whether to start it; `hangTimeout` (ms) is the primary's */
@@ -91,6 +102,7 @@ export class WorkerRuntime {
       if (managed) this.#lifecycle.leaveSignals();
       startHeartbeat(this.#channel);
       watchInspector(this.#channel);
+      tellAppMetrics(this.#channel);
       if (watchdog) startWatchdog(gateway, hangTimeout * STUCK_SHARE);
     }
     this.#started = true;

@@ -67,6 +67,8 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
         PATH: process.env.PATH,
         EXEC: fixture(exec),
         OPTIONS: JSON.stringify({ manager: { count, ...options }, balancer: sticky }),
+        // The whole suite over another adapter: ADAPTER=ipc.
+        ...(process.env.ADAPTER && { ADAPTER: process.env.ADAPTER }),
         ...env,
       },
     });

@@ -175,7 +175,7 @@ export async function startProxy(
 }
 
 /** Below the ports that Linux gives to clients, so that it is still free when the proxy opens it. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     const server = createServer();

@@ -35,9 +35,18 @@ export class Spawned {
   }
 
   /** Waits until `pattern` was written to stdout. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(pattern, () => this.stdout);
+  }
+
+  /** The same for stderr. */
+  writes(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(pattern, () => this.stderr);
+  }
+
+  async #waitFor(pattern: RegExp, text: () => string): Promise<RegExpExecArray> {
     for (;;) {
-      const found = pattern.exec(this.stdout);
+      const found = pattern.exec(text());
       if (found) return found;
       if (this.child.exitCode !== null) throw new Error(`It ended.\n${this.stdout}${this.stderr}`);
       await once(this.child, "output");

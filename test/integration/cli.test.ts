@@ -1,4 +1,4 @@
-import { existsSync, statSync, utimesSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import t from "tap";
@@ -7,7 +7,7 @@ import type { ClusterStatus } from "../../src/index.js";
 import { cli, named, newName } from "../helpers/cli.js";
 import { connectClient } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
-import { ROOT, start } from "../helpers/spawned.js";
+import { ROOT, run, start } from "../helpers/spawned.js";
 
 t.test("status: a table of 80 columns, or JSON", async (t) => {
   const { name, cluster } = await named(t);
@@ -15,16 +15,69 @@ t.test("status: a table of 80 columns, or JSON", async (t) => {
   while ((await cluster.status()).sessions === 0) await new Promise(setImmediate);
   const { code, stdout } = await cli(t, "status", "--name", name);
   t.equal(code, 0);
-  const [head = "", titles = "", ...rows] = stdout.trimEnd().split("\n");
+  const [head = "", titles = "", primary = "", ...rows] = stdout.trimEnd().split("\n");
   t.match(head, `${name}: running, pid ${cluster.child.pid}, 3 of 3 workers ready, 1 sessions`);
-  t.match(titles, /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+rss\s+queue\s+uptime\s+restarts/);
+  t.match(
+    titles,
+    /#\s+pid\s+state\s+gen\s+sessions\s+loop\s+cpu\s+rss\s+queue\s+uptime\s+restarts/,
+  );
+  t.match(primary, new RegExp(`${cluster.child.pid}\\s+primary\\s+[\\d.]+s\\s+\\d+ MB`));
   t.equal(rows.length, 3);
-  for (const line of [titles, ...rows]) t.ok(line.length <= 80, line);
+  for (const line of [titles, primary, ...rows]) t.ok(line.length <= 80, line);
   for (const [n, pid] of (await cluster.pids()).entries())
     t.match(rows[n], new RegExp(`${pid}\\s+ready`));
 
   const json = await cli(t, "status", "--json", "--name", name);
   t.match(JSON.parse(json.stdout), { phase: "running", count: 3, sessions: 1 });
+});
+
+t.test("list: all clusters of this user", async (t) => {
+  const { name: first, cluster } = await named(t, { count: 1 });
+  const { name: second } = await named(t, { count: 2 });
+  const { code, stdout } = await cli(t, "list");
+  t.equal(code, 0);
+  t.match(stdout, /^name\s+phase\s+pid\s+workers\s+sessions\s+restarts\n/);
+  t.match(
+    stdout,
+    new RegExp(`^${first}\\s+running\\s+${cluster.child.pid}\\s+1/1\\s+0\\s+0$`, "m"),
+  );
+  t.match(stdout, new RegExp(`^${second}\\s+running\\s+\\d+\\s+2/2`, "m"));
+  const names = (await cli(t, "list", "--names")).stdout.trimEnd().split("\n");
+  for (const name of [first, second]) t.ok(names.includes(name));
+  const lines = (await cli(t, "list", "--json")).stdout.trimEnd().split("\n");
+  const listed = lines.map((line) => JSON.parse(line) as { name: string; status: ClusterStatus });
+  t.match(
+    listed.find(({ name }) => name === second),
+    { status: { phase: "running", count: 2 } },
+  );
+});
+
+t.test("a status that is not for a screen has no escape codes", async (t) => {
+  const { name } = await named(t, { count: 1 });
+  const args = [join(ROOT, "dist/cli.js"), "status", "--watch", "--name", name];
+  const running = start(t, process.execPath, args);
+  await running.says(/workers ready[\s\S]*workers ready/);
+  running.child.kill("SIGINT");
+  await running.exit();
+  t.notOk(running.stdout.includes("\x1b"));
+});
+
+t.test("version, help, completions", async (t) => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  t.match(await cli(t, "--version"), { code: 0, stdout: `${version}\n` });
+  t.match((await cli(t, "help")).stdout, /^Usage: socket-supervisor <command>/);
+  t.match((await cli(t, "help", "start")).stdout, /^Usage: socket-supervisor start <file>/);
+  const bash = await cli(t, "completions", "bash");
+  t.match(bash, { code: 0, stdout: /complete -o filenames -F _socket_supervisor/ });
+  const words =
+    'COMP_WORDS=(socket-supervisor re); COMP_CWORD=1; _socket_supervisor; echo "$COMPREPLY"';
+  const completed = await run("bash", ["-c", `${bash.stdout}\n${words}`]);
+  t.equal(completed.stdout, "reload\n");
+  t.match(
+    (await cli(t, "completions", "fish")).stdout,
+    /^complete -c socket-supervisor .* -a start$/m,
+  );
+  t.match(await cli(t, "completions"), { code: 1, stderr: /needs a shell: bash, zsh, fish/ });
 });
 
 t.test("status --watch goes on until it is ended", async (t) => {
@@ -112,7 +165,7 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
     [["frobnicate"], /^There is no command "frobnicate"/],
     [
       ["status", "--jsn"],
-      /There is no option --jsn. Did you mean --json.\nTry: socket-supervisor --help/,
+      /There is no option --jsn. Did you mean --json.\nOptions: --json, --watch.*Try: socket-supervisor status --help/s,
     ],
     [["scale"], /^scale needs one whole number/],
     [["scale", "many"], /^scale needs one whole number/],
@@ -132,7 +185,7 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
 t.test("every command has its --help", async (t) => {
   const main = await cli(t, "--help");
   t.equal(main.code, 0);
-  for (const command of ["status", "reload", "scale", "inspect", "stop", "load"]) {
+  for (const command of ["start", "status", "reload", "scale", "inspect", "stop", "load"]) {
     t.match(main.stdout, new RegExp(`^  ${command} `, "m"));
     const { code, stdout } = await cli(t, command, "--help");
     t.equal(code, 0);

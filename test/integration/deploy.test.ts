@@ -184,7 +184,7 @@ t.test("the image's files suffice, and its health check tells", async (t) => {
   assemble(dir);
   const env = { HOST: "127.0.0.1", PORT: "0", WORKERS: "2", XDG_RUNTIME_DIR: dir };
   const running = start(t, "env", ["-C", dir, process.execPath, "bootstrap.js"], env);
-  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers\n/);
+  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers\n/m);
   t.equal((await fetch(url)).status, 200);
   t.ok((await connectClient(t, url)).connected);
 
@@ -276,7 +276,7 @@ async function startAsPid1(t: Test) {
   const dir = folder(t);
   const env = { HOST: "127.0.0.1", PORT: "0", WORKERS: "2", XDG_RUNTIME_DIR: dir, TMPDIR: dir };
   const running = start(t, "unshare", [...UNSHARE, process.execPath, "bootstrap.js"], env);
-  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers\n/);
+  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers\n/m);
   const [node = 0] = await childrenOf(running.child.pid);
   /** What the CLI says, until it is as it should be. tap's timeout ends a wait in vain. */
   const until = async (holds: (status: ClusterStatus) => boolean): Promise<ClusterStatus> => {

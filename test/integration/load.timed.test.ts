@@ -151,7 +151,10 @@ t.test("what it cannot do it says in a line, and exits with 1", async (t) => {
     [["http://192.0.2.1"], /^192\.0\.2\.1 is 192\.0\.2\.1, .* --i-own-this-host/],
     [["http://127.0.0.1:1"], /^Nothing answers at 127\.0\.0\.1:1 \(127\.0\.0\.1: ECONNREFUSED\)/],
     [["http://127.0.0.1:1", "--clients", "x"], /"--clients" must be .* but it is "x"/],
-    [["http://127.0.0.1:1", "--clinets", "1"], /Unknown option '--clinets'.*load --help/s],
+    [
+      ["http://127.0.0.1:1", "--clinets", "1"],
+      /There is no option --clinets. Did you mean --clients.\n.*load --help/s,
+    ],
     [["http://127.0.0.1:1", "--ca", "/no/such"], /"--ca" must be a file .*ENOENT/],
     [["http://127.0.0.1:1", "--scenario", "kill"], /^--scenario needs --name or --socket/],
     [["http://127.0.0.1:1", "--name", "no-such"], /^No cluster is running at/],

@@ -5,8 +5,8 @@ import {
   resolveManagerOptions,
   resolveStickyOptions,
   resolveWorkerOptions,
-  UNUSED_SETTINGS,
 } from "../../src/options.js";
+import { UNUSED_SETTINGS } from "../../src/other-names.js";
 
 type Resolve = (options: object) => object;
 

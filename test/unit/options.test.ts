@@ -117,6 +117,26 @@ const MANAGER: Record<string, Rule> = {
   maxQueue: QUEUE,
   name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   control: { fallback: true, ...FLAG, expected: "true or false" },
+  statusPort: {
+    fallback: undefined,
+    good: [0, 1, 9_100, 65_535],
+    bad: [...WHOLE, 65_536],
+    expected: range(0, 65_535),
+  },
+  statusHost: {
+    fallback: "127.0.0.1",
+    good: ["127.0.0.1", "127.8.8.8", "::1", "localhost"],
+    bad: ["0.0.0.0", "::", "10.0.0.1", "127.evil.example", "localhost.evil.example"],
+    expected: "a loopback address, unless there is a statusToken",
+  },
+  logPrefix: { fallback: false, ...FLAG, expected: "true or false" },
+  logLevel: {
+    fallback: "info",
+    good: ["info", "warn", "error", "silent"],
+    bad: ["", "debug", "INFO", 0, null, true, {}],
+    expected: 'one of "info", "warn", "error", "silent"',
+  },
+  statusToken: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   logger: {
     fallback: console,
     good: [log, console, Object.create(log)],

@@ -40,6 +40,21 @@ const TO_WORKER: readonly ToWorker[] = [
   { type: "supervisor:inspect" },
   { type: "supervisor:lease-noted", id: 1 },
   { type: "supervisor:lease-granted", id: 1 },
+  { type: "supervisor:collect", id: 1 },
+  {
+    type: "supervisor:port",
+    ...{ id: 1, name: "3000", address: { address: "::", family: "IPv6", port: 3_000 } },
+  },
+  {
+    type: "supervisor:port",
+    ...{ id: 1, name: "3000", failure: { message: "listen EACCES", code: "EACCES" } },
+  },
+  {
+    ...{ type: "supervisor:mesh", id: 2, key: "key", seed: 5 },
+    members: [{ id: 1, address: "/tmp/m1.sock" }],
+  },
+  { type: "supervisor:mesh-joined", id: 3, address: "/tmp/m3.sock" },
+  { type: "supervisor:mesh-gone", id: 3 },
 ];
 
 const TO_PRIMARY: readonly ToPrimary[] = [
@@ -47,13 +62,21 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:hello" },
   { type: "supervisor:ready", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:ready", gateway: null },
+  { type: "supervisor:takes-sockets", journal: "/tmp/x/1.journal" },
+  { type: "supervisor:takes-sockets", journal: null },
   { type: "supervisor:sessions", opened: [], closed: [], refused: 0 },
   { type: "supervisor:sessions", opened: ["a"], closed: ["b", "c"], refused: 2, sync: 7 },
   { type: "supervisor:whois", id: 1, sid: "a" },
   { type: "supervisor:whois", id: 2, sid: "" },
   { type: "supervisor:place", id: 3 },
   { type: "supervisor:place", id: 4, address: "10.0.0.1" },
-  { type: "supervisor:heartbeat", eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 },
+  {
+    type: "supervisor:heartbeat",
+    eventLoopUtilization: 0.5,
+    eventLoopDelay: 20,
+    rss: 1e8,
+    cpuTime: 1,
+  },
   { type: "supervisor:return", data: bytes, listener },
   { type: "supervisor:inspector", url: "ws://127.0.0.1:9229/a", usr1Handlers: 0 },
   { type: "supervisor:inspector", url: null, usr1Handlers: 1 },
@@ -61,6 +84,14 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:lease-over", id: 1, outcome: "failed" },
   { type: "supervisor:lease-over", id: 1, outcome: "released" },
   { type: "supervisor:lease-over", id: 1, outcome: "withdrawn" },
+  { type: "supervisor:open-port", id: 1, port: 0, order: 1, secure: false, ipv6Only: false },
+  { type: "supervisor:unlisten" },
+  { type: "supervisor:refused", message: "app.js forks" },
+  { type: "supervisor:files", files: ["/srv/app.js"] },
+  { type: "supervisor:metrics", id: 1, metrics: [{ name: "a", help: "b", values: [] }] },
+  { type: "supervisor:metrics", id: 1, metrics: null },
+  { type: "supervisor:mesh-enter", address: "/tmp/m1.sock" },
+  { type: "supervisor:mesh-stuck", id: 2, why: "does not read" },
   { type: "supervisor:gateway", gateway: "/tmp/x/2.sock" },
   { type: "supervisor:gateway", gateway: null },
   { type: "sticky:connection", data: "sid" },
@@ -90,7 +121,20 @@ const FOREIGN: readonly unknown[] = [
 
 /** Each message, with each of its fields missing and of a wrong type. */
 function spoilt(message: object): object[] {
-  const tolerated = ["placed", "returned", "sync", "address", "maxQueue"]; // not there in messages of @socket.io/sticky; optional
+  // Not there in messages of @socket.io/sticky; optional; true as well as false.
+  const tolerated = [
+    "managed",
+    "protocol",
+    "mesh",
+    "placed",
+    "returned",
+    "sync",
+    "address",
+    "maxQueue",
+    "failure",
+    "secure",
+    "ipv6Only",
+  ]; // not there in messages of @socket.io/sticky; optional; true as well as false
   const fields = Object.keys(message).filter((name) => !tolerated.includes(name));
   return fields.flatMap((name) => {
     const { [name]: _, ...rest } = message as Record<string, unknown>;
@@ -172,13 +216,13 @@ t.test("numbers are finite, whole and in their range", async (t) => {
   const check = (guard: (message: unknown) => boolean, message: object, names: string[]) => {
     t.equal(guard(message), true);
     for (const name of names) {
-      const isCount = !name.startsWith("eventLoop") && !name.endsWith("imeout");
+      const isCount = !/^eventLoop|imeout$|^cpuTime$/.test(name);
       for (const value of isCount ? notCounts : odd) {
         t.equal(guard({ ...message, [name]: value }), false, `${name}: ${value}`);
       }
     }
   };
-  const vitals = { eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8 };
+  const vitals = { eventLoopUtilization: 0.5, eventLoopDelay: 20, rss: 1e8, cpuTime: 0.5 };
   check(isToPrimary, { type: "supervisor:heartbeat", ...vitals }, Object.keys(vitals));
   const notice = { opened: [], closed: [], refused: 1, sync: 1 };
   check(isToPrimary, { type: "supervisor:sessions", ...notice }, ["refused", "sync"]);

@@ -31,6 +31,11 @@ const rows: Row[] = [...read("SECURITY.md").matchAll(ROW)].map(
 
 const CONSTANT = /^(?:export )?const ([A-Z][A-Z_]*) = ([\d_ .*+-]+);$/gm;
 
+/** A bound whose value is computed when the program starts. */
+const COMPUTED: Record<string, string> = {
+  "worker/forwarding/envelope.ts MAX_ENVELOPE": "of ENVELOPE_BYTES and Node's maxHeaderSize",
+};
+
 /** "16 * 1024" → 16384 */
 function evaluate(expression: string): number {
   return expression
@@ -39,15 +44,17 @@ function evaluate(expression: string): number {
     .reduce((product, factor) => product * Number(factor), 1);
 }
 
-const constants = sourceFiles()
-  .filter(({ path }) => /^(primary|worker|policy)\/|^[\w-]+\.ts$/.test(path))
-  .flatMap(({ path, text }) =>
-    [...text.matchAll(CONSTANT)].map(([, name = "", expression = ""]) => ({
-      file: path,
-      name,
-      value: evaluate(expression),
-    })),
-  );
+const sources = sourceFiles().filter(({ path }) =>
+  /^(primary|worker|policy|handoff|start)\/|^[\w-]+\.ts$/.test(path),
+);
+
+const constants = sources.flatMap(({ path, text }) =>
+  [...text.matchAll(CONSTANT)].map(([, name = "", expression = ""]) => ({
+    file: path,
+    name,
+    value: evaluate(expression),
+  })),
+);
 
 /** How constants are called that bound something; what is called otherwise need not be in the table. */
 const BOUND =
@@ -55,12 +62,17 @@ const BOUND =
 
 /** Called like a bound, but bounding nothing that somebody else could exceed. */
 const NO_BOUNDS: Record<string, string> = {
-  "control-path.ts MAX_PATH_BYTES": "the kernel's, for the path of a Unix socket",
-  "primary/gateway-dir.ts MAX_DIR_BYTES": "the same",
+  "unix-socket.ts MAX_SOCKET_PATH": "the kernel's, for the path of a Unix socket",
   "primary/gateway-dir.ts GRACE": "how old a folder has to be to count as left behind",
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
+  "worker/mesh/readiness.ts PATIENCE": "in looks: a second without a sign",
+  "worker/mesh/queue-guard.ts PATIENCE": "in looks: three seconds without progress",
+  "worker/mesh/queue-guard.ts HARD_PATIENCE": "the same, far above the bound: one second",
   "option-checks.ts MAX_DELAY": "Node's, for timers",
+  "handoff/ipc-handles.ts LENGTH_BYTES": "the length of a length",
+  "primary/observe/page-script.ts MAX_SAMPLES": "what a plot in somebody's browser shows",
+  "worker/adapter/plain.ts MAX_DEPTH": "deeper values are sent in another form",
 };
 
 t.test("the tables are read, and the constants", async (t) => {
@@ -97,6 +109,17 @@ t.test("each bound of the source has a row", async (t) => {
   const missing = bounds.filter((bound) => !documented.has(bound) && !(bound in NO_BOUNDS));
   t.strictSame(missing, [], "a row in SECURITY.md, or an entry in NO_BOUNDS");
   for (const name of Object.keys(NO_BOUNDS)) t.ok(bounds.includes(name), `${name} is still there`);
+  const others = sources.flatMap(({ path, text }) =>
+    [...text.matchAll(/^(?:export )?const ([A-Z][A-Z_]*)(?:: [^=]+)? = /gm)]
+      .map(([, name = ""]) => ({ file: path, name }))
+      .filter(({ name }) => BOUND.test(name))
+      .map(key),
+  );
+  t.strictSame(
+    others.filter((name) => !bounds.includes(name)),
+    Object.keys(COMPUTED),
+    "what is no plain number",
+  );
 });
 
 t.test("README.md leads here", async (t) => {

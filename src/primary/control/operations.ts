@@ -1,24 +1,25 @@
 import { defaultName } from "../../control-path.js";
+import { errorText } from "../../option-checks.js";
 import type { ResolvedManagerOptions } from "../../options.js";
+import type { Observed } from "../observe/journal.js";
+import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
+import { Observer } from "../observe/observer.js";
 import type { ReloadReport } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { ControlServer } from "./control-server.js";
 import { Inspections } from "./inspections.js";
 import { bindSignals } from "./signals.js";
-import type { ClusterStatus } from "./status.js";
 
 /** A manager, as far as it is operated from outside. */
-interface Operated {
-  status(): ClusterStatus;
+interface Operated extends Observed {
   reload(): Promise<ReloadReport>;
   scale(count: number): Promise<void>;
   stop(): Promise<void>;
-  on(event: "reload:start" | "reload:progress", listener: (detail: object) => void): unknown;
-  off(event: "reload:start" | "reload:progress", listener: (detail: object) => void): unknown;
 }
 
 /** A pool, likewise. */
-interface OperatedPool {
+interface OperatedPool extends LivingPool {
   /** In the order of `status()`. */
   handles(): readonly WorkerHandle[];
   /** A debugger that may have stopped it is gone. */
@@ -31,9 +32,16 @@ export class Operations {
   readonly #options: ResolvedManagerOptions;
   readonly #inspections: Inspections;
   readonly #unbindSignals: () => void;
+  readonly #observer = new Observer();
+  readonly #observing: Promise<void>;
   #control: ControlServer | undefined;
 
-  constructor(manager: Operated, options: ResolvedManagerOptions, pool: OperatedPool) {
+  constructor(
+    manager: Operated,
+    options: ResolvedManagerOptions,
+    pool: OperatedPool,
+    registry: WorkerRegistry,
+  ) {
     this.#manager = manager;
     this.#options = options;
     const workers = () => pool.handles();
@@ -46,10 +54,20 @@ export class Operations {
       reload: () => manager.reload(),
       scaleBy: async (step) => manager.scale(manager.status().count + step),
     });
+    logLifecycle(pool, manager, options.logger);
+    // At once: a monitor asks during the start, too.
+    const { statusPort } = options;
+    this.#observing =
+      statusPort === undefined
+        ? Promise.resolve()
+        : this.#observer.open(manager, registry, statusPort, options).catch((error: unknown) => {
+            options.logger.error(`[socket-supervisor] no status port: ${errorText(error)}`);
+          });
   }
 
   /** For when the cluster is running. */
   async open(): Promise<void> {
+    await this.#observing;
     const { control, logger, name } = this.#options;
     if (!control) return;
     const manager = this.#manager;
@@ -63,10 +81,11 @@ export class Operations {
         // As a signal does it: with its log line, its exit code, and a second one that does not wait.
         shutDown: () => process.kill(process.pid, "SIGTERM"),
         followReload: (tell) => {
-          const events = ["reload:start", "reload:progress"] as const;
-          for (const event of events) manager.on(event, tell);
+          manager.on("reload:start", tell);
+          manager.on("reload:progress", tell);
           return () => {
-            for (const event of events) manager.off(event, tell);
+            manager.off("reload:start", tell);
+            manager.off("reload:progress", tell);
           };
         },
       },
@@ -77,6 +96,7 @@ export class Operations {
 
   close(): void {
     this.#control?.close();
+    this.#observer.close();
     this.#unbindSignals();
   }
 }

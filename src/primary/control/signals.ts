@@ -1,3 +1,4 @@
+import { WorkerBootError } from "../../errors.js";
 import { errorText, type Logger } from "../../option-checks.js";
 
 /** What signals ask of a manager. */
@@ -49,6 +50,7 @@ export function bindSignals(logger: Logger, actions: SignalActions): () => void 
     (signal: NodeJS.Signals): void => {
       if (stoppingSince !== undefined) return;
       act().catch((error: Error) => {
+        if (error instanceof WorkerBootError) return; // it is in the log already
         logger.error(`[socket-supervisor] ${signal}: ${error.message}`);
       });
     };

@@ -8,6 +8,8 @@ export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopp
 export interface WorkerStatus {
   /** The pid as a string, as in `getWorkerIds()`. */
   id: string;
+  /** Of its slot, from 1: its successor has the same. `SUPERVISOR_WORKER` in its environment. */
+  number: number;
   pid: number | undefined;
   state: WorkerState;
   generation: number;
@@ -42,6 +44,8 @@ export interface ClusterStatus {
   forkFailures: number;
   sessions: number;
   workers: WorkerStatus[];
+  /** The primary's own resident memory (bytes), and CPU time since its start (seconds). */
+  primary: { rss: number; cpuTime: number };
 }
 
 /** What is known of a worker that hangs. */
@@ -57,6 +61,18 @@ export interface HangReport {
   message: string;
 }
 
+let lastRss = 0;
+
+export function primaryStatus(): ClusterStatus["primary"] {
+  const { user, system } = process.cpuUsage();
+  try {
+    lastRss = process.memoryUsage.rss();
+  } catch {
+    // Node reads /proc, for which a descriptor may be missing: the last figure stands.
+  }
+  return { rss: lastRss, cpuTime: (user + system) / 1e6 };
+}
+
 /** A worker's id, as Midway's bootstrap has it. */
 export function idOf(handle: WorkerHandle): string {
   return String(handle.pid);
@@ -68,6 +84,7 @@ export function workerStatus(
 ): WorkerStatus {
   return {
     id: idOf(handle),
+    number: handle.terms.slot ?? 0,
     pid: handle.pid,
     state: handle.state,
     generation: handle.generation,

@@ -1,27 +1,8 @@
 import type { Socket } from "node:net";
-import { HANDOFF_PATIENCE, MAX_WAITING_HANDOFFS } from "../../limits.js";
-import type { Listener, ToWorker } from "../../protocol.js";
-import { detachFromServer } from "../../stop-reads.js";
+import { HANDOFF_PATIENCE, HANDOFF_RETRIES, MAX_WAITING_HANDOFFS } from "../../limits.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
-import { isSendingHandle, onHandleAnswer } from "./ipc-internals.js";
+import type { Handoff, HandoffLine, HandoffLines, LineUser } from "./handoff.js";
 import { refuse } from "./refuse.js";
-
-/** A connection on its way to a worker: the socket, and what had to be read of it. */
-export interface Handoff {
-  readonly socket: Socket;
-  readonly bytes: Uint8Array;
-  /** The session it belongs to; decides whether another worker may have it. */
-  readonly sid: string | undefined;
-  /** Whether it counts as a session on its way. */
-  readonly opensSession: boolean;
-  /** The server that accepted it. */
-  readonly listener: Listener;
-  /** A worker has given it back. */
-  readonly returned: boolean;
-}
-
-/** How often a socket that did not arrive is sent again before its client gets 503. */
-const MAX_RETRIES = 3;
 
 /** What a channel tells of its worker. */
 export interface HandoffEvents {
@@ -32,37 +13,31 @@ export interface HandoffEvents {
 }
 
 /**
- * Hands sockets to one worker, one at a time.
+ * The connections of one listening server that are for one worker, in the order in which they came:
+ * those that wait in the primary, and how many are under way.
  *
- * Invariant: until the worker's process has acknowledged a socket, the primary keeps it open and
- * keeps its bytes. So a worker that dies loses none of them: they come back through `onGone`,
- * in order, and another worker gets them.
- *
- * One at a time, because Node itself sends the next handle only after the acknowledgement of the
- * one before, and what waits in its queue could not be taken back. An acknowledgement carries no
- * id: a socket is sent only when nobody else's handle is under way, so the next one is for it.
- *
- * A worker that stands still keeps only that one. What waits behind it has never left the primary,
- * and may go elsewhere (B3). The one that was sent may not: it is in the kernel's queue, the worker
- * takes it the moment it goes on, and two workers would answer one client. No word of the primary
- * could be sure to come before that moment. Only the end of the process frees it.
+ * Until a worker has told that it has a socket, the primary keeps it open and keeps its bytes. So a
+ * worker that dies loses none of them: they come back through `onGone`, in order, and another worker
+ * gets them. What waits for a worker that stands still has never left the primary, or could be taken
+ * back from it, and may go elsewhere (B3).
  */
-export class HandoffChannel {
+export class HandoffChannel implements LineUser {
   readonly #handle: WorkerHandle;
+  readonly #lines: HandoffLines<WorkerHandle>;
   readonly #events: HandoffEvents;
-  readonly #endAnswers: () => void;
   #waiting: Handoff[] = [];
-  /** Sent, and not acknowledged. */
-  #current: Handoff | undefined;
-  #retries = 0;
+  #underWay = 0;
+  /** By which the last one went, or waits to go. */
+  #line: HandoffLine | undefined;
+  readonly #retries = new WeakMap<Socket, number>();
   #closed = false;
   #patience: NodeJS.Timeout | undefined;
   #isStalled = false;
 
-  constructor(handle: WorkerHandle, events: HandoffEvents) {
+  constructor(handle: WorkerHandle, lines: HandoffLines<WorkerHandle>, events: HandoffEvents) {
     this.#handle = handle;
+    this.#lines = lines;
     this.#events = events;
-    this.#endAnswers = onHandleAnswer(handle.worker, (received) => this.#onAnswer(received));
   }
 
   /** Whether what is pushed now would wait for nobody knows how long. */
@@ -78,36 +53,89 @@ export class HandoffChannel {
     } else {
       this.#count(handoff, 1);
       this.#waiting.push(handoff);
-      this.#sendNext();
+      this.resume();
     }
   }
 
-  /** Gives back what waits and was never sent, except for what `stays`. */
+  /** Gives back what waits, except for what `stays`. */
   takeWaiting(stays: (handoff: Handoff) => boolean): Handoff[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    const taken: Handoff[] = [];
-    for (const handoff of waiting) (stays(handoff) ? this.#waiting : taken).push(handoff);
+    const staying = this.#waiting.filter(stays);
+    const taken = this.#waiting.filter((handoff) => !staying.includes(handoff));
+    this.#waiting = staying;
     for (const handoff of taken) this.#count(handoff, -1);
     return taken;
   }
 
-  /** The worker is gone: gives back all that it has not acknowledged. */
+  /** The worker is gone: gives back all that it has not taken. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#endAnswers();
     this.#endPatience();
-    const returned = this.#current ? [this.#current, ...this.#waiting] : this.#waiting;
-    for (const handoff of this.#waiting) this.#count(handoff, -1);
-    this.#current = undefined;
-    this.#waiting = [];
+    const returned = this.takeWaiting(() => false);
     if (returned.length > 0) this.#events.onGone(returned);
   }
 
+  arrived(count: number): void {
+    this.#underWay -= count;
+    this.#endPatience();
+    if (this.#underWay > 0 && !this.#closed) this.#startPatience();
+  }
+
+  lost(handoff: Handoff): void {
+    this.#underWay--;
+    const retries = (this.#retries.get(handoff.socket) ?? 0) + 1;
+    this.#retries.set(handoff.socket, retries);
+    if (this.#closed) this.#events.onGone([handoff]);
+    else if (retries > HANDOFF_RETRIES) refuse(handoff.socket, 503);
+    else this.#putFirst([handoff]);
+  }
+
+  back(handoffs: Handoff[]): void {
+    this.#underWay -= handoffs.length;
+    if (this.#closed) this.#events.onGone(handoffs);
+    else this.#putFirst(handoffs);
+  }
+
+  /** Sends as much as the worker's line takes. */
+  resume(): void {
+    if (this.#isStalled && this.#line?.isFree) this.#endPatience();
+    while (!this.#closed) {
+      const next = this.#waiting[0];
+      if (next === undefined) return;
+      if (next.socket.destroyed) {
+        this.#shift();
+        continue;
+      }
+      const line = this.#lines.lineFor(this.#handle, next.socket);
+      this.#line = line;
+      if (!line.isFree) {
+        line.awaitRoom(this);
+        this.#startPatience();
+        return;
+      }
+      this.#shift();
+      this.#underWay++;
+      this.#startPatience();
+      if (!line.send(next, this)) this.lost(next);
+    }
+  }
+
+  broken(): void {
+    this.#events.onGone([]);
+  }
+
+  #shift(): void {
+    const handoff = this.#waiting.shift();
+    if (handoff !== undefined) this.#count(handoff, -1);
+  }
+
+  #putFirst(handoffs: Handoff[]): void {
+    for (const handoff of handoffs) this.#count(handoff, 1);
+    this.#waiting.unshift(...handoffs);
+  }
+
   #count({ bytes }: Handoff, sign: 1 | -1): void {
-    this.#handle.handoffs.count += sign;
-    this.#handle.handoffs.bytes += sign * bytes.byteLength;
+    this.#handle.countHandoffs(sign, sign * bytes.byteLength);
   }
 
   #endPatience(): void {
@@ -116,64 +144,15 @@ export class HandoffChannel {
     this.#isStalled = false;
   }
 
-  /** Runs while a socket is under way. */
+  /** Runs from the first socket that waits for an answer, so that it costs little when all is well. */
   #startPatience(): void {
-    this.#patience ??= setTimeout(() => {
-      this.#isStalled = true;
-      this.#events.onStalled();
-    }, HANDOFF_PATIENCE).unref();
+    this.#patience ??= setTimeout(() => this.#onStalled(), HANDOFF_PATIENCE).unref();
   }
 
-  #sendNext(): void {
-    if (this.#current !== undefined) return;
-    if (isSendingHandle(this.#handle.worker)) {
-      if (this.#waiting.length > 0) this.#startPatience(); // behind another server's, or the user's
-      return;
-    }
-    let next = this.#waiting.shift();
-    while (next?.socket.destroyed) {
-      this.#count(next, -1);
-      next = this.#waiting.shift();
-    }
-    if (next === undefined) return;
-    this.#count(next, -1);
-    this.#retries = 0;
-    this.#send(next);
-  }
-
-  #send(handoff: Handoff): void {
-    this.#current = handoff;
-    this.#startPatience();
-    const { socket, bytes, opensSession, returned, listener } = handoff;
-    detachFromServer(socket);
-    const message: ToWorker = {
-      type: "sticky:connection",
-      data: bytes,
-      placed: opensSession,
-      returned,
-      listener,
-    };
-    const { worker } = this.#handle;
-    worker.send(message, socket, { keepOpen: true }, (error: Error | null) => {
-      // A channel that cannot be written to belongs to a worker that is ending.
-      if (error && this.#current === handoff) this.close();
-    });
-  }
-
-  #onAnswer(received: boolean): void {
-    this.#endPatience();
-    const handoff = this.#current;
-    this.#current = undefined;
-    if (handoff !== undefined) {
-      if (received || handoff.socket.destroyed) {
-        handoff.socket.destroy(); // only our copy: the connection is the worker's now
-      } else if (this.#retries++ < MAX_RETRIES) {
-        this.#send(handoff);
-        return;
-      } else {
-        refuse(handoff.socket, 503);
-      }
-    }
-    this.#sendNext();
+  #onStalled(): void {
+    this.#isStalled = true;
+    this.#line?.withdraw();
+    this.#line?.awaitRoom(this);
+    this.#events.onStalled();
   }
 }

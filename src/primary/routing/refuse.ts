@@ -10,7 +10,7 @@ const LINGER = 1_000;
  *
  * No body: this may be the answer to a HEAD request, and the method was never looked at.
  */
-export function refuse(socket: Socket, status: 408 | 431 | 503): void {
+export function refuse(socket: Socket, status: 400 | 408 | 431 | 503): void {
   socket.removeAllListeners("data");
   // Unread bytes would turn the close into a reset, and the reset would overtake the answer.
   restartReads(socket);

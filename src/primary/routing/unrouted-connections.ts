@@ -53,7 +53,7 @@ export class UnroutedConnections {
     this.#timer ??= setTimeout(this.#onDeadline, this.#limits.requestLineTimeout).unref();
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => this.#onData(socket, connection, chunk));
-    socket.once("end", () => this.#connections.has(socket) && socket.destroy());
+    socket.once("end", () => this.#onEnd(socket, connection));
     socket.once("close", () => this.#connections.delete(socket));
   }
 
@@ -78,6 +78,13 @@ export class UnroutedConnections {
       connection.bytes = bytes;
       connection.scanned = line.scanned;
     }
+  }
+
+  /** A client that ends within its request line gets what Node answers to that. */
+  #onEnd(socket: Socket, { bytes }: Unrouted): void {
+    if (!this.#connections.delete(socket)) return;
+    if (bytes === undefined || !socket.writable) socket.destroy();
+    else refuse(socket, 400);
   }
 
   #refuseOldest(status: 408 | 503): void {

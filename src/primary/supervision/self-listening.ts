@@ -24,8 +24,7 @@ export function watchSelfListening(
   const look = (handle: WorkerHandle, port: number): void => {
     if (!isWaitedFor(handle)) return;
     if (!handle.hasPackage) {
-      handle.refusedPort = port;
-      handle.signal("SIGKILL");
+      handle.refuse(port);
     } else if (!told) {
       told = true;
       const what = `worker ${handle.pid} ${listensItself(port)}`;

@@ -19,9 +19,6 @@ export function stallTimeout(options: ResolvedManagerOptions): number {
 /** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
 export const RECYCLE_PAUSE = 60_000;
 
-/** How long a process may go on without its IPC channel (ms). */
-export const GONE_GRACE = 1_000;
-
 /**
  * The steps by which one worker is brought to its end, each with the time that it may take:
  * draining, stopping, killed; or hung, killed.
@@ -101,7 +98,8 @@ export class WorkerSteps {
     if (this.#system.now() - startedAt < workerInitTimeout) {
       return `${describeExit(exit)} before it was ready`;
     }
-    const hint = handle.terms.requiresAdoption ? "await setupWorker(io)" : "listen()";
+    const { readyBy } = this.#registry;
+    const hint = readyBy ?? (handle.terms.requiresAdoption ? "await setupWorker(io)" : "listen()");
     return (
       `was not ready within ${workerInitTimeout} ms (workerInitTimeout) and was killed. ` +
       `A worker becomes ready with ${hint}`

@@ -1,4 +1,5 @@
-import { MAX_SESSION_WAITERS } from "../../limits.js";
+/** How many connections may wait; others are routed at once. */
+export const MAX_SESSION_WAITERS = 10_000;
 
 /** How long a connection may wait for news of its session (ms). */
 const PATIENCE = 250;

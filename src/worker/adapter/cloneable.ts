@@ -43,11 +43,15 @@ class Copier {
     if (types.isArrayBuffer(value) || types.isDate(value)) return value;
     if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth);
 
+    const isProxy = types.isProxy(value);
+    // Of a proxy that is revoked there is nothing left to ask.
+    if (isProxy && attempt(() => Array.isArray(value), value) === undefined) return undefined;
     const toJson = asksJson ? read(value, "toJSON") : undefined;
     // What it gives is not asked again, as in JSON: it may well be the same object.
     if (typeof toJson === "function") {
       return this.copy(attempt(toJson as () => unknown, value), depth + 1, false);
     }
+    if (isProxy) return this.#copyProxy(value, depth);
     if (Array.isArray(value)) return this.#copyArray(value, depth);
     if (this.#mode === "clone") {
       if (types.isRegExp(value)) return value;
@@ -58,10 +62,19 @@ class Copier {
     return this.#copyObject(value, depth);
   }
 
-  #copyArray(value: unknown[], depth: number): unknown[] {
+  /** What it stands for, as far as its traps tell: @socket.io/admin-ui makes `socket.data` one. */
+  #copyProxy(value: object, depth: number): unknown {
+    const keys = attempt(() => Object.keys(value), value) as string[] | undefined;
+    if (keys === undefined) return undefined;
+    if (!Array.isArray(value)) return this.#copyObject(value, depth, keys);
+    const items = keys.filter((key) => /^\d+$/.test(key)).map((key) => read(value, key));
+    return this.#copyArray(value, depth, items);
+  }
+
+  #copyArray(value: unknown[], depth: number, items = value): unknown[] {
     const array: unknown[] = [];
     this.#seen.set(value, array);
-    for (const item of value) array.push(this.copy(item, depth + 1) ?? null);
+    for (const item of items) array.push(this.copy(item, depth + 1) ?? null);
     return array;
   }
 
@@ -79,10 +92,10 @@ class Copier {
     return set;
   }
 
-  #copyObject(value: object, depth: number): object {
+  #copyObject(value: object, depth: number, keys = Object.keys(value)): object {
     const object: Record<string, unknown> = {};
     this.#seen.set(value, object);
-    for (const key of Object.keys(value)) {
+    for (const key of keys) {
       const item = read(value, key);
       const copy = this.copy(item, depth + 1);
       if (copy !== undefined || item === undefined) object[key] = copy;
@@ -119,10 +132,5 @@ function withoutCause(error: Error): Error {
 }
 
 function isUnreachable(value: object): boolean {
-  return (
-    types.isSharedArrayBuffer(value) ||
-    types.isProxy(value) ||
-    types.isPromise(value) ||
-    types.isWeakMap(value)
-  );
+  return types.isSharedArrayBuffer(value) || types.isPromise(value) || types.isWeakMap(value);
 }

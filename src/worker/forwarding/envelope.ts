@@ -15,11 +15,14 @@ const CLIENT_HEADER = "x-supervisor-client";
 /** What it asks, and of which server (server-names.ts). */
 const REQUEST_HEADER = "x-supervisor-request";
 
+/** Largest envelope, unless `--max-http-header-size` allows heads that need more. */
+const ENVELOPE_BYTES = 4 * 1024 * 1024;
+
 /**
  * Largest envelope (bytes). A head is at most six times as long in it, when no byte of it is ASCII;
  * a server whose own `maxHeaderSize` is beyond that gets 502 for what does not fit.
  */
-export const MAX_ENVELOPE = Math.max(4 * 1024 * 1024, 8 * maxHeaderSize);
+export const MAX_ENVELOPE = Math.max(ENVELOPE_BYTES, 8 * maxHeaderSize);
 
 /** The address of the client, as the worker that has its connection sees it. */
 interface Client {

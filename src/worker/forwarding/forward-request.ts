@@ -11,7 +11,7 @@ import { refuseRequest } from "./refusal.js";
 import { readBody } from "./request-body.js";
 
 /** Answers up to here are sent in one piece (bytes). */
-const MAX_WHOLE = 64 * 1024;
+const ONE_PIECE = 64 * 1024;
 
 /** A worker that has ended: nothing listens on its socket, or it is not there any more. */
 const ENDED = new Set<unknown>(["ECONNREFUSED", "ENOENT"]);
@@ -108,7 +108,7 @@ export class RequestForwarding {
         if (isElsewhere) return;
         length = Number(headers["content-length"] ?? Number.NaN);
         begin = () => this.#writeHead(controller, status, message);
-        if (length <= MAX_WHOLE) return;
+        if (length <= ONE_PIECE) return;
         begin();
         begin = undefined;
       },

@@ -20,7 +20,6 @@ export class GatewaySocket {
 
   constructor(http: HttpServer) {
     this.#http = http;
-    process.once("exit", () => this.#path !== null && removeSocket(this.#path));
   }
 
   /** `null` while it does not listen. */
@@ -46,6 +45,13 @@ export class GatewaySocket {
       this.#warn((error as NodeJS.ErrnoException).code ?? "", (error as Error).message);
     }
     return this.#path;
+  }
+
+  /** Takes no further connection, and leaves no file behind; those that are open stay open. */
+  close(): void {
+    this.#server?.close();
+    if (this.#path !== null) removeSocket(this.#path);
+    this.#path = null;
   }
 
   async #open(dir: string): Promise<string> {

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { debuglog } from "node:util";
 import { ownsSession, sidOf } from "../sessions/engine.js";
 import { endSoon } from "./end-soon.js";
 import { MAX_ENVELOPE, open } from "./envelope.js";
@@ -8,8 +7,6 @@ import { GatewaySocket } from "./gateway-socket.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { NOT_HERE, NOT_HERE_HEADER, UPGRADE_NOT_HERE } from "./not-here.js";
 import { answerUpgrade } from "./refusal.js";
-
-const debug = debuglog("socket-supervisor");
 
 /**
  * Answers requests that reached another worker, over HTTP on a Unix socket.
@@ -47,6 +44,12 @@ export class PeerGateway {
   /** @returns the path of its socket in `dir`; `null` when it cannot listen there */
   listen(dir: string | null): Promise<string | null> {
     return this.#socket.listen(dir);
+  }
+
+  /** Answers nobody any more, and leaves no file behind. */
+  close(): void {
+    this.#socket.close();
+    this.#server.closeAllConnections();
   }
 
   #find(server: string, request: IncomingMessage): LocalHandlers | undefined {

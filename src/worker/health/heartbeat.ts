@@ -1,4 +1,5 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
+import { meshStats } from "../adapter/mesh-door.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { VitalsMeter } from "./vitals.js";
 
@@ -10,7 +11,8 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const vitals = new VitalsMeter();
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
-    channel.send({ type: "supervisor:heartbeat", ...vitals.read() });
+    const mesh = meshStats();
+    channel.send({ type: "supervisor:heartbeat", ...vitals.read(), ...(mesh && { mesh }) });
     descriptors.look();
   };
   beat();

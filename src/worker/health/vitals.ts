@@ -36,10 +36,12 @@ export class VitalsMeter {
     this.#look(); // it may be late now
     const eventLoopDelay = this.#longest;
     this.#longest = 0;
+    const { user, system } = process.cpuUsage();
     return {
       eventLoopUtilization: utilization,
       eventLoopDelay,
       rss: this.#resident(),
+      cpuTime: (user + system) / 1e6,
     };
   }
 

@@ -1,7 +1,7 @@
 /** The watchdog's own thread: see watchdog.ts. */
-import { rmdirSync, rmSync, writeSync } from "node:fs";
+import { readdirSync, rmdirSync, rmSync, writeSync } from "node:fs";
 import { type Debugger, Session } from "node:inspector";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { workerData } from "node:worker_threads";
 import type { WatchdogData } from "./watchdog.js";
 
@@ -39,12 +39,15 @@ setInterval(() => {
   }
 }, INTERVAL);
 
-/** Nobody else is left to remove the gateway's socket. */
+/** Nobody else is left to remove the sockets of this process: the gateway's, and the mesh's. */
 function endOrphan(): void {
   if (gateway !== null) {
-    rmSync(gateway, { force: true });
+    const dir = dirname(gateway);
     try {
-      rmdirSync(dirname(gateway));
+      for (const name of readdirSync(dir)) {
+        if (name.startsWith(`${process.pid}-`)) rmSync(join(dir, name), { force: true });
+      }
+      rmdirSync(dir);
     } catch {
       // Other workers' sockets are in it still: the last one removes it.
     }

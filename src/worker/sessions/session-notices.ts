@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { MAX_TEXT } from "../../limits.js";
+import type { AdoptedSockets } from "../../protocol.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import type { EngineServer, EngineSocket } from "./engine.js";
 import { sidOf } from "./engine.js";
@@ -17,14 +18,17 @@ const LAZY_DELAY = 20;
  */
 export class SessionNotices {
   readonly #channel: PrimaryChannel;
+  readonly #adopted: () => AdoptedSockets | undefined;
   #opened = new Set<string>();
   #closed: string[] = [];
   #refused = 0;
   #soon: NodeJS.Immediate | undefined;
   #later: NodeJS.Timeout | undefined;
 
-  constructor(channel: PrimaryChannel) {
+  /** @param adopted news of sockets, which travel along */
+  constructor(channel: PrimaryChannel, adopted: () => AdoptedSockets | undefined) {
     this.#channel = channel;
+    this.#adopted = adopted;
     channel.on("supervisor:sync", ({ id }) => this.#flush(id));
   }
 
@@ -48,6 +52,12 @@ export class SessionNotices {
     });
   }
 
+  /** There is other news. @param urgent it travels with the end of this turn of the event loop */
+  announce(urgent: boolean): void {
+    if (urgent) this.#flushSoon();
+    else this.#flushLater();
+  }
+
   #onClose(sid: string): void {
     // Opened and closed between two notices: the primary needs to know only that it is over.
     if (this.#opened.delete(sid)) this.#refused++;
@@ -68,12 +78,14 @@ export class SessionNotices {
     clearTimeout(this.#later);
     this.#soon = undefined;
     this.#later = undefined;
+    const adopted = this.#adopted();
     this.#channel.send({
       type: "supervisor:sessions",
       closed: this.#closed,
       opened: [...this.#opened],
       refused: this.#refused,
       ...(sync === undefined ? {} : { sync }),
+      ...(adopted === undefined ? {} : { adopted }),
     });
     this.#opened.clear();
     this.#closed = [];

@@ -1,41 +1,34 @@
-import t, { type Test } from "tap";
+import { EventEmitter } from "node:events";
+import t from "tap";
 import { MAX_QUESTIONS, QUESTION_TIMEOUT } from "../../../src/limits.js";
-import { PrimaryChannel } from "../../../src/worker/primary-channel.js";
+import { type IpcEnd, PrimaryChannel } from "../../../src/worker/primary-channel.js";
 import { CapturedTimers } from "../../helpers/captured-timers.js";
 
 type Sent = { type: string; id: number };
 
 /** The channel of a process whose primary reads or does not. */
-function setUp(t: Test) {
+function setUp() {
   const sent: Sent[] = [];
   const primary = { reads: true };
   const writes: (() => void)[] = [];
-  const { send, connected } = process;
-  const listeners = new Set(process.listeners("message"));
-  process.connected = true;
-  process.send = (message: Sent, ...rest: unknown[]) => {
-    sent.push(message);
-    const written = rest.at(-1);
-    if (typeof written === "function") writes.push(() => written(null));
-    return primary.reads;
-  };
-  const channel = new PrimaryChannel();
-  t.teardown(() => {
-    Object.assign(process, { send, connected });
-    for (const listener of process.listeners("message")) {
-      if (!listeners.has(listener)) process.off("message", listener);
-    }
+  const end = Object.assign(new EventEmitter(), {
+    connected: true,
+    send(message: object, _socket: unknown, _options: unknown, written: () => void) {
+      sent.push(message as Sent);
+      writes.push(written);
+      return primary.reads;
+    },
   });
-  const says = (message: object) =>
-    (process.emit as (event: string, ...args: unknown[]) => boolean)("message", message, undefined);
+  const channel = new PrimaryChannel(end satisfies IpcEnd);
+  const says = (message: object) => end.emit("message", message);
   const readAll = () => {
     for (const write of writes.splice(0)) write();
   };
-  return { channel, sent, primary, says, readAll };
+  return { channel, end, sent, primary, says, readAll };
 }
 
 t.test("a question is answered by its id", async (t) => {
-  const { channel, sent, says } = setUp(t);
+  const { channel, sent, says } = setUp();
   const [first, second] = [channel.whois("a"), channel.place()];
   says({ type: "supervisor:owner", id: sent[1]?.id, gateway: "/tmp/2" });
   says({ type: "supervisor:owner", id: sent[0]?.id, gateway: "/tmp/1" });
@@ -44,7 +37,7 @@ t.test("a question is answered by its id", async (t) => {
 
 t.test("B2 a primary that does not answer keeps nobody waiting", async (t) => {
   const timers = new CapturedTimers(t);
-  const { channel, sent, says } = setUp(t);
+  const { channel, sent, says } = setUp();
   const question = channel.whois("a");
   t.strictSame(timers.delays, [QUESTION_TIMEOUT]);
   timers.fire(QUESTION_TIMEOUT);
@@ -61,9 +54,9 @@ t.test("B2 a primary that does not answer keeps nobody waiting", async (t) => {
 t.test(
   "B2 what waits here for a primary that does not read is bounded, and that is said",
   async (t) => {
-    const { channel, sent, primary, says, readAll } = setUp(t);
+    const { channel, sent, primary, says, readAll } = setUp();
     const hello = channel.hello();
-    const welcome = { routing: "direct", gatewayDir: "/tmp", hangTimeout: 1 };
+    const welcome = { routing: "direct", managed: true, gatewayDir: "/tmp", hangTimeout: 1 };
     says({
       ...{ type: "supervisor:welcome", ...welcome, ticketKeys: new Uint8Array(48) },
       maxQueue: 1_000_000,
@@ -88,3 +81,16 @@ t.test(
     t.equal(sent.length, before + 1, "it reads again");
   },
 );
+
+t.test("a channel that is closed hears nothing, and leaves no listener", async (t) => {
+  const { channel, end, says } = setUp();
+  const heard: string[] = [];
+  channel.on("supervisor:sync", () => heard.push("sync")).on("disconnect", () => heard.push("end"));
+  says({ type: "supervisor:sync", id: 1 });
+  end.emit("disconnect");
+  channel.close();
+  says({ type: "supervisor:sync", id: 2 });
+  end.emit("disconnect");
+  t.same(heard, ["sync", "end"]);
+  t.same(end.eventNames(), []);
+});

@@ -2,7 +2,9 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import t, { type Test } from "tap";
 import { HANDOFF_PATIENCE, MAX_WAITING_HANDOFFS } from "../../../../src/limits.js";
-import { type Handoff, HandoffChannel } from "../../../../src/primary/routing/handoff-channel.js";
+import { AcknowledgedLine } from "../../../../src/primary/routing/acknowledged-line.js";
+import type { Handoff } from "../../../../src/primary/routing/handoff.js";
+import { HandoffChannel } from "../../../../src/primary/routing/handoff-channel.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 import { CapturedTimers } from "../../../helpers/captured-timers.js";
 
@@ -41,10 +43,17 @@ function setUp(t: Test) {
       return true;
     },
   };
-  const handle = { worker, handoffs: { count: 0, bytes: 0 } } as unknown as WorkerHandle;
+  const waiting = { count: 0, bytes: 0 };
+  const countHandoffs = (count: number, bytes: number) => {
+    waiting.count += count;
+    waiting.bytes += bytes;
+  };
+  const handle = { worker, handoffs: waiting, countHandoffs } as unknown as WorkerHandle;
   const gone: Handoff[] = [];
   const events = { stalls: 0 };
-  const channel = new HandoffChannel(handle, {
+  const line = new AcknowledgedLine(handle.worker);
+  const lines = { lineFor: () => line };
+  const channel = new HandoffChannel(handle, lines, {
     onGone: (handoffs) => gone.push(...handoffs),
     onStalled: () => events.stalls++,
   });
@@ -57,7 +66,7 @@ function setUp(t: Test) {
     returned: false,
   });
   const acknowledge = () => process.emit("internalMessage", { cmd: "NODE_HANDLE_ACK" });
-  return { timers, sent, handle, gone, events, channel, handoff, acknowledge };
+  return { timers, sent, handle, gone, events, line, channel, handoff, acknowledge };
 }
 
 t.test("one at a time; what waits is counted", async (t) => {
@@ -92,7 +101,7 @@ t.test("B3 a worker that does not take its socket stalls the channel until it do
 });
 
 t.test("B3 what was never sent may go elsewhere; what was sent stays", async (t) => {
-  const { channel, handoff, handle, sent, gone, acknowledge } = setUp(t);
+  const { line, channel, handoff, handle, sent, gone, acknowledge } = setUp(t);
   const [first, own, other, stale] = [handoff(), handoff("own"), handoff(), handoff("stale")];
   for (const item of [first, own, other, stale]) channel.push(item);
   t.same(
@@ -103,6 +112,7 @@ t.test("B3 what was never sent may go elsewhere; what was sent stays", async (t)
   t.equal(sent.length, 1);
   acknowledge();
   t.same(sent, [first.socket, own.socket]);
+  line.close();
   channel.close();
   t.same(gone, [own], "what a dead worker has not acknowledged comes back");
 });

@@ -184,7 +184,12 @@ t.test("clients that leave without a line are forgotten", async (t) => {
   const [ends, resets, closes] = [await open(), await open(), await open()];
   ends.socket.end("GET /half"); // its side only: nothing more will come
   await until("the end is seen", () => unrouted.size === 2);
+  t.equal((await ends.response()).status, 400, "as Node answers to it");
   await ends.closed();
+  const silent = await open();
+  silent.socket.end();
+  await silent.closed();
+  t.equal(silent.received.length, 0, "nothing is answered to nothing");
   resets.write("GET /");
   resets.socket.resetAndDestroy();
   closes.destroy();

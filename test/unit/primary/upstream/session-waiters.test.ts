@@ -1,6 +1,8 @@
 import t from "tap";
-import { MAX_SESSION_WAITERS } from "../../../../src/limits.js";
-import { SessionWaiters } from "../../../../src/primary/upstream/session-waiters.js";
+import {
+  MAX_SESSION_WAITERS,
+  SessionWaiters,
+} from "../../../../src/primary/upstream/session-waiters.js";
 
 t.test("who waits goes on when the sid is announced, each once", async (t) => {
   const waiters = new SessionWaiters();

@@ -169,13 +169,14 @@ t.test("cycles and shared objects keep their shape", async (t) => {
 
 t.test("what has no contents to copy goes", async (t) => {
   const value = {
-    proxy: new Proxy({ a: 1 }, {}),
     promise: Promise.resolve(1),
     weak: new WeakMap(),
     kept: 1,
   };
   t.strictSame(travel(t, value), { kept: 1 });
-  t.strictSame(travel(t, [new Proxy([1], {})]), [null]);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  t.strictSame(travel(t, [proxy]), [null]);
   const others = [new WeakSet(), new WeakRef({}), new Blob(["x"]), new MessageChannel().port1];
   for (const other of others) t.strictSame(travel(t, { other, kept: 1 }), { other: {}, kept: 1 });
 });
@@ -255,4 +256,32 @@ t.test("what throws when it is read is left out, and depth has an end", async (t
   for (let n = 0; n < 20_000; n++) deep = { deep };
   serialize(toCloneable(deep));
   t.pass("a very deep object is cut");
+});
+
+t.test("a proxy travels as what it stands for", async (t) => {
+  const proxied = (value: object): object =>
+    new Proxy(value, {
+      get: (target, key) => {
+        const item = Reflect.get(target, key);
+        return typeof item === "object" && item !== null ? proxied(item) : item;
+      },
+    });
+  const data = { a: 1, list: [1, { two: 2 }], when: "now" };
+  t.strictSame(travel(t, proxied(data)), data);
+  t.strictSame(travel(t, [new Proxy([1, 2], {})]), [[1, 2]]);
+  const cycle: Record<string, unknown> = { a: 1 };
+  const proxy = new Proxy(cycle, {});
+  Object.assign(cycle, { self: proxy, again: proxy });
+  const copy = toCloneable(proxy) as typeof cycle;
+  t.equal(copy.self, copy);
+  t.equal(copy.again, copy);
+  const traps = new Proxy(
+    {},
+    {
+      ownKeys: () => {
+        throw new Error("no keys");
+      },
+    },
+  );
+  t.strictSame(travel(t, { traps, kept: 1 }), { kept: 1 });
 });

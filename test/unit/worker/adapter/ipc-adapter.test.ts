@@ -9,6 +9,7 @@ import {
   isAdapterMessage,
 } from "../../../../src/adapter-protocol.js";
 import { IpcAdapter } from "../../../../src/worker/adapter/ipc-adapter.js";
+import { primaryChannel } from "../../../../src/worker/primary-channel.js";
 
 type Sent = AdapterMessage & { data?: Record<string, unknown> };
 
@@ -31,6 +32,7 @@ function asWorker(t: Test) {
   io.of("/");
   t.teardown(() => {
     io.of("/").adapter.close();
+    primaryChannel().close();
     process.off("warning", onWarning);
     Object.assign(cluster, { isWorker: false });
     Object.assign(process, { send, connected });

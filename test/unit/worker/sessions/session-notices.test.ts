@@ -20,7 +20,7 @@ function setUp() {
     },
   });
   const engine = new EventEmitter();
-  const notices = new SessionNotices(channel as unknown as PrimaryChannel);
+  const notices = new SessionNotices(channel as unknown as PrimaryChannel, () => undefined);
   notices.watch(engine as unknown as EngineServer);
   const open = new Map<string, EventEmitter>();
   return {

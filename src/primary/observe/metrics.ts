@@ -1,0 +1,82 @@
+import { Counter, Gauge, Registry } from "prom-client";
+import type { AppMetrics } from "./app-metrics.js";
+import type { Journal } from "./journal.js";
+import { METRICS, type MetricName } from "./metric-table.js";
+
+const STATES = ["starting", "ready", "hung", "draining", "stopping"] as const;
+
+/** `GET /metrics`: this package's metrics, and those of the application in all workers. */
+export class Metrics {
+  readonly #journal: Journal;
+  readonly #app: AppMetrics;
+
+  constructor(journal: Journal, app: AppMetrics) {
+    this.#journal = journal;
+    this.#app = app;
+  }
+
+  get contentType(): string {
+    return Registry.PROMETHEUS_CONTENT_TYPE;
+  }
+
+  /** In Prometheus's text format. */
+  async text(): Promise<string> {
+    const app = await this.#app.collect();
+    const own = await this.#own(app.missing);
+    return app.text === "" ? own : `${own}\n${app.text}`;
+  }
+
+  /** A registry for each answer, so that workers that are gone are gone from it too. */
+  #own(missing: number): Promise<string> {
+    const registry = new Registry();
+    const set = (name: MetricName, value: number, labels: Record<string, string> = {}): void => {
+      metricIn(registry, name).inc(labels, value);
+    };
+    const { status, primary, reload } = this.#journal.snapshot();
+    const { exits, reloads, sessionsMoved, opened, closed, refused } = this.#journal.counters;
+    for (const state of STATES) {
+      const count = status.workers.filter((worker) => worker.state === state).length;
+      set("socket_supervisor_workers", count, { state });
+    }
+    set("socket_supervisor_workers_wanted", status.count);
+    set("socket_supervisor_generation", status.generation);
+    set("socket_supervisor_sessions_opened_total", opened);
+    set("socket_supervisor_sessions_closed_total", closed);
+    set("socket_supervisor_handshakes_refused_total", refused);
+    for (const [index, { sessions, uptime, vitals }] of status.workers.entries()) {
+      const labels = { worker: String(index + 1) };
+      set("socket_supervisor_sessions", sessions, labels);
+      set("socket_supervisor_worker_uptime_seconds", uptime / 1_000, labels);
+      if (vitals === null) continue;
+      const { rss, cpuTime, eventLoopDelay, eventLoopUtilization } = vitals;
+      set("socket_supervisor_worker_resident_memory_bytes", rss, labels);
+      set("socket_supervisor_worker_cpu_seconds_total", cpuTime, labels);
+      set("socket_supervisor_worker_event_loop_utilization_ratio", eventLoopUtilization, labels);
+      set("socket_supervisor_worker_event_loop_delay_seconds", eventLoopDelay / 1_000, labels);
+    }
+    set("socket_supervisor_worker_restarts_total", status.restarts);
+    for (const [reason, count] of Object.entries(exits)) {
+      set("socket_supervisor_worker_exits_total", count, { reason });
+    }
+    set("socket_supervisor_reload_running", reload.running ? 1 : 0);
+    set("socket_supervisor_reload_replaced_workers", reload.replaced);
+    for (const [outcome, count] of Object.entries(reloads)) {
+      set("socket_supervisor_reloads_total", count, { outcome });
+    }
+    set("socket_supervisor_reload_moved_sessions_total", sessionsMoved);
+    set("socket_supervisor_primary_resident_memory_bytes", primary.rss);
+    set("socket_supervisor_primary_cpu_seconds_total", primary.cpuTime);
+    set("socket_supervisor_primary_event_loop_delay_seconds", primary.eventLoopDelay / 1_000);
+    set("socket_supervisor_primary_event_loop_utilization_ratio", primary.eventLoopUtilization);
+    set("socket_supervisor_workers_unscraped", missing);
+    return registry.metrics();
+  }
+}
+
+function metricIn(registry: Registry, name: MetricName): Counter | Gauge {
+  const known = registry.getSingleMetric(name);
+  if (known !== undefined) return known as Counter | Gauge;
+  const { type, labels, help } = METRICS[name];
+  const options = { name, help, labelNames: [...labels], registers: [registry] };
+  return type === "gauge" ? new Gauge(options) : new Counter(options);
+}

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Canaries } from "./canaries.js";
+import type { Pair } from "./targets.js";
+
+/** What each process has, by a name for it. */
+export type Holdings = Map<string, { heap: number; descriptors: number; sessions: number }>;
+
+/** What a process may keep: connections between workers stay open for some seconds, tables grow. */
+const MORE_DESCRIPTORS = 3;
+const MORE_HEAP = 12 * 1024 * 1024;
+
+/** Within which all has to be back: sessions without a namespace and idle connections have ended. */
+const PATIENCE = 30_000;
+
+interface PrimaryVitals {
+  heap: number;
+  descriptors: number;
+}
+
+export async function holdings(pair: Pair, canaries: Canaries): Promise<Holdings> {
+  const all: Holdings = new Map();
+  const primary = await pair.manager.call<PrimaryVitals>("vitals");
+  all.set("the primary", { ...primary, sessions: 0 });
+  for (const [pid, vitals] of await canaries.vitals()) {
+    all.set(`worker ${pid}`, { ...vitals, sessions: vitals.clients });
+  }
+  return all;
+}
+
+/** Processes of which nothing is kept from before, since they were not there. */
+function excess(before: Holdings, now: Holdings): string[] {
+  const found: string[] = [];
+  for (const [name, { heap, descriptors, sessions }] of now) {
+    const then = before.get(name);
+    if (then === undefined) continue;
+    if (descriptors > then.descriptors + MORE_DESCRIPTORS) {
+      found.push(`${name} has ${descriptors} descriptors instead of ${then.descriptors}`);
+    }
+    if (sessions > then.sessions) found.push(`${name} has ${sessions} sessions: ${then.sessions}`);
+    if (heap > then.heap + MORE_HEAP) {
+      found.push(`${name} has a heap of ${heap} bytes instead of ${then.heap}`);
+    }
+  }
+  return found;
+}
+
+/** Waits until everything has returned to where it was. @returns what has not */
+export async function returned(
+  pair: Pair,
+  canaries: Canaries,
+  before: Holdings,
+): Promise<string[]> {
+  for (const end = performance.now() + PATIENCE; ; await sleep(500)) {
+    const found = excess(before, await holdings(pair, canaries));
+    if (found.length === 0 || performance.now() > end) return found;
+  }
+}
