@@ -1,6 +1,6 @@
 /** What primary and workers tell each other of the mesh, with its guards. */
 
-import { isCount, isFields, isText } from "./guards.js";
+import { isCount, isFields, isText } from "./message-checks.js";
 
 /**
  * Version of what primary and workers, and workers among each other, tell. It is raised when those

@@ -5,6 +5,15 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
+import { MAX_UNDER_WAY } from "./limits.js";
+import {
+  isMeshEntrance,
+  isMeshMember,
+  isMeshVitals,
+  type MeshEntrance,
+  type MeshMember,
+  type MeshVitals,
+} from "./mesh-protocol.js";
 import {
   type Fields,
   isBytes,
@@ -16,16 +25,7 @@ import {
   isText,
   isTextOrNull,
   isTexts,
-} from "./guards.js";
-import { MAX_UNDER_WAY } from "./limits.js";
-import {
-  isMeshEntrance,
-  isMeshMember,
-  isMeshVitals,
-  type MeshEntrance,
-  type MeshMember,
-  type MeshVitals,
-} from "./mesh-protocol.js";
+} from "./message-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =

@@ -355,9 +355,14 @@ t.test("pm2 kill ends the daemon with all that it runs", async (t) => {
   const { pid } = await only(NAME, ({ pm2_env }) => pm2_env.status === "online");
   const workers = await childrenOf(pid);
   const daemon = Number(readFileSync(join(home, "pm2.pid"), "utf8"));
-  const all = [daemon, pid, ...workers];
-  t.equal((await running(all)).length, 4);
+  const cluster = [pid, ...workers];
+  t.equal((await running([daemon, ...cluster])).length, 4);
   await pm2(["kill"]);
-  t.same(await running(all), []);
+  t.same(await running(cluster), [], "primary and workers have ended");
+  // The daemon tells the command that it is done, and ends after that.
+  await soon(
+    async () => (await running([daemon])).length === 0 || undefined,
+    () => `the end of the daemon ${daemon}`,
+  );
   t.same(gatewayDirs(pid), []);
 });
