@@ -37,6 +37,7 @@ export class Gateways {
     this.#mesh = mesh;
     this.#routing = routing;
     this.#parents = parents;
+    registry.on("gone", ({ gateway }) => gateway !== null && this.#tellGone(gateway));
     registry.on("exit", ({ pid }) => pid !== undefined && this.#dir?.removeSocketsOf(pid));
     registry.on("message", (handle, message) => {
       if (message.type === "supervisor:gateway") this.#onGateway(handle, message.gateway);
@@ -101,12 +102,13 @@ export class Gateways {
 
   #onGateway(handle: WorkerHandle, gateway: string | null): void {
     const before = handle.gateway;
-    handle.gateway = gateway;
-    if (before === null || before === gateway) return;
-    for (const other of this.#registry.all) {
-      if (other.isOurs && other.state !== "dead") {
-        other.send({ type: "supervisor:peer-gone", gateway: before });
-      }
-    }
+    handle.movedGateway(gateway);
+    if (before !== null && before !== gateway) this.#tellGone(before);
+  }
+
+  /** Nobody answers at `gateway` any more. */
+  #tellGone(gateway: string): void {
+    for (const handle of this.#registry.members())
+      handle.send({ type: "supervisor:peer-gone", gateway });
   }
 }

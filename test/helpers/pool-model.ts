@@ -72,6 +72,7 @@ export class PoolModel {
     };
     const registry = Object.assign(this.registry, {
       register: (_: unknown, { generation }: { generation: number }) => this.#start(generation),
+      prefer: () => {},
       setState: (handle: FakeWorker, state: WorkerState) => {
         if (handle.state === "dead") return;
         handle.stateBefore = handle.state;
@@ -85,6 +86,7 @@ export class PoolModel {
       {
         managed: true,
         requiresAdoption: true,
+        logPrefix: false,
         hangTimeout: resolved.hangTimeout,
         routing: undefined,
         maxQueue: MAX_QUEUE,

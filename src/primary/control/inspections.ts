@@ -64,18 +64,19 @@ export class Inspections {
     if (url !== null && (await isInspectorOpen(url))) {
       throw cannot(handle, "did not close its inspector; its JavaScript cannot be interrupted");
     }
-    handle.inspector = { ...handle.inspector, url: null };
+    handle.closedInspector();
     this.#released(handle);
     return { ...named, url: null };
   }
 
   #find(worker: unknown): { handle: WorkerHandle; pid: number | undefined; number: number } {
     const workers = this.#workers();
-    const byPid = workers.findIndex(({ pid }) => String(pid) === String(worker));
-    const index = byPid === -1 ? Number(worker) - 1 : byPid;
-    const handle = workers[index];
-    if (handle !== undefined) return { handle, pid: handle.pid, number: index + 1 };
-    const all = workers.map(({ pid }, n) => `${n + 1} (pid ${pid})`).join(", ");
+    // Of those with one number the one that serves comes first.
+    const handle =
+      workers.find(({ pid }) => String(pid) === String(worker)) ??
+      workers.find(({ terms }) => terms.slot === Number(worker));
+    if (handle !== undefined) return { handle, pid: handle.pid, number: handle.terms.slot ?? 0 };
+    const all = workers.map(({ pid, terms }) => `${terms.slot} (pid ${pid})`).join(", ");
     throw new SupervisorError(
       "ERR_SUPERVISOR_OPTION",
       `There is no worker ${JSON.stringify(worker)}. There are: ${all}.`,
@@ -87,20 +88,12 @@ export class Inspections {
     if (url !== null && (await isInspectorOpen(url))) return url;
     let opening = this.#opening.get(handle);
     if (opening === undefined) {
-      handle.isOpeningInspector = true;
-      opening = this.#openNow(handle).finally(() => {
-        handle.isOpeningInspector = false;
-        this.#opening.delete(handle);
-      });
+      opening = handle
+        .openInspector(async () => (await askWorker(handle)) ?? (await signalWorker(handle)))
+        .finally(() => this.#opening.delete(handle));
       this.#opening.set(handle, opening);
     }
     return opening;
-  }
-
-  async #openNow(handle: WorkerHandle): Promise<string> {
-    const url = (await askWorker(handle)) ?? (await signalWorker(handle));
-    handle.inspector = { ...handle.inspector, url };
-    return url;
   }
 }
 

@@ -135,8 +135,7 @@ export class HandoffChannel implements LineUser {
   }
 
   #count({ bytes }: Handoff, sign: 1 | -1): void {
-    this.#handle.handoffs.count += sign;
-    this.#handle.handoffs.bytes += sign * bytes.byteLength;
+    this.#handle.countHandoffs(sign, sign * bytes.byteLength);
   }
 
   #endPatience(): void {

@@ -76,7 +76,7 @@ export async function enterMesh(
   // Where it listened is gone; connections that there are stay.
   channel.on("supervisor:listen", ({ dir }) => {
     wire.dir = dir;
-    void listenAndTell(entered, channel);
+    listenAndTell(entered, channel).catch((error: Error) => process.emitWarning(error));
   });
   const answered = new Promise<void>((resolve) => {
     channel.once("supervisor:mesh", (entrance) => {

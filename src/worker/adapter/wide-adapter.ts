@@ -30,6 +30,10 @@ const DONE = Promise.resolve();
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
 
+/** The same where it is typed for adapters that take their time: this one returns nothing. */
+const memory: { addAll(id: string, rooms: Set<Room>): void; del(id: string, room: Room): void } =
+  Adapter.prototype;
+
 /**
  * All of Socket.IO's cross-server API (C1) over a transport that knows who is there.
  *
@@ -134,13 +138,13 @@ export class WideAdapter extends ClusterAdapter implements Station {
     for (const room of rooms) if (!this.rooms.has(room)) created.push(room);
     // First the others: listeners of the application, and the client, hear of it only then.
     this.#transport.joined(this, created, id, this.sids.size === 0);
-    super.addAll(id, rooms);
+    memory.addAll.call(this, id, rooms);
     return new Later(() => this.#transport.told());
   }
 
   override del(id: string, room: Room): void {
     const was = this.rooms.has(room);
-    super.del(id, room);
+    memory.del.call(this, id, room);
     if (was && !this.rooms.has(room)) this.#transport.left(this, [room], false);
   }
 
@@ -161,7 +165,9 @@ export class WideAdapter extends ClusterAdapter implements Station {
 
   override broadcastWithAck(...args: AckArgs): void {
     if (!this.#isIntroduced) {
-      void this.#introduced.then(() => this.broadcastWithAck(...args));
+      this.#introduced
+        .then(() => this.broadcastWithAck(...args))
+        .catch((error: Error) => process.emitWarning(error));
       return;
     }
     const [packet, opts, onServer, onAck] = args;

@@ -43,7 +43,12 @@ function setUp(t: Test) {
       return true;
     },
   };
-  const handle = { worker, handoffs: { count: 0, bytes: 0 } } as unknown as WorkerHandle;
+  const waiting = { count: 0, bytes: 0 };
+  const countHandoffs = (count: number, bytes: number) => {
+    waiting.count += count;
+    waiting.bytes += bytes;
+  };
+  const handle = { worker, handoffs: waiting, countHandoffs } as unknown as WorkerHandle;
   const gone: Handoff[] = [];
   const events = { stalls: 0 };
   const line = new AcknowledgedLine(handle.worker);
