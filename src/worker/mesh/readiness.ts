@@ -3,8 +3,8 @@ import type { Peer } from "./peer.js";
 /** ms between two looks at those who have not introduced themselves. */
 const LOOK = 50;
 
-/** Looks in which one of them may give no sign: 0.75 s. Nobody waits for those that hang (B3). */
-const PATIENCE = 15;
+/** How long one of them may give no sign (ms). Nobody waits for those that hang (B3). */
+const PATIENCE = 750;
 
 /**
  * Resolves when each of the peers knows all about this worker, and this worker about it; or is gone;
@@ -32,7 +32,7 @@ export async function acquainted(peers: readonly Peer[]): Promise<void> {
         const { signs } = peer;
         seen.idle = signs === seen.signs ? seen.idle + 1 : 0;
         seen.signs = signs;
-        if (seen.idle >= PATIENCE) settle(peer);
+        if (seen.idle * LOOK >= PATIENCE) settle(peer);
       }
       if (missing.size > 0) look();
     };
