@@ -14,7 +14,7 @@ export const MAX_WAITING_HANDOFFS = 10_000;
 export const HANDOFF_PATIENCE = 500;
 
 /** ms in which a worker should have told its sessions. Beyond: rounds leave it out until it has. */
-export const SYNC_TIMEOUT = 1_000;
+export const SYNC_TIMEOUT = 750;
 
 /** Questions of workers that may wait for a round. Beyond: answered by what is known. */
 export const MAX_ROUND_QUESTIONS = 10_000;

@@ -1,6 +1,6 @@
 /** What primary and workers tell each other of the mesh, with its guards. */
 
-import { MAX_TEXT } from "./limits.js";
+import { isCount, isFields, isText } from "./message-checks.js";
 
 /**
  * Version of what primary and workers, and workers among each other, tell. It is raised when those
@@ -41,14 +41,6 @@ export interface MeshVitals {
   rooms: number;
   tableBytes: number;
 }
-
-type Fields = Record<string, unknown>;
-
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-const isText = (value: unknown): value is string =>
-  typeof value === "string" && value.length <= MAX_TEXT;
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
 
 export const isMeshMember = (value: unknown): value is MeshMember =>
   isFields(value) && isCount(value.id) && isText(value.address);

@@ -81,6 +81,8 @@ export interface ClusterManagerOptions {
   statusToken?: string;
   /** Default: `console`. pino, bunyan and winston get what a line says as fields, too. */
   logger?: Logger;
+  /** Put the worker's number before each line that a worker writes, as in `[2] `. Default: `false`. */
+  logPrefix?: boolean;
   /** The least that is logged: `"info"` (default), `"warn"`, `"error"`, `"silent"`. */
   logLevel?: LogLevel;
 }
@@ -175,6 +177,7 @@ export function resolveManagerOptions(options: ClusterManagerOptions = {}): Reso
     name: text("name", options.name),
     control: flag("control", options.control, true),
     ...statusOptions(options),
+    logPrefix: flag("logPrefix", options.logPrefix, false),
     logLevel,
     logger: atLevel(logger("logger", options.logger), logLevel),
   });

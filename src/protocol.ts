@@ -5,7 +5,7 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_HANDOFF_BYTES, MAX_TEXT, MAX_UNDER_WAY } from "./limits.js";
+import { MAX_UNDER_WAY } from "./limits.js";
 import {
   isMeshEntrance,
   isMeshMember,
@@ -14,7 +14,18 @@ import {
   type MeshMember,
   type MeshVitals,
 } from "./mesh-protocol.js";
-import { MAX_DELAY } from "./option-checks.js";
+import {
+  type Fields,
+  isBytes,
+  isCount,
+  isDelay,
+  isFields,
+  isNumber,
+  isOptionalFlag,
+  isText,
+  isTextOrNull,
+  isTexts,
+} from "./message-checks.js";
 
 /** Primary to worker. The names that start with `sticky:` are those of `@socket.io/sticky`. */
 export type ToWorker =
@@ -222,31 +233,6 @@ export interface AdoptedSockets {
 
 /** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
 export type Routing = "direct" | "upstream";
-
-type Fields = Record<string, unknown>;
-
-const isFields = (value: unknown): value is Fields => typeof value === "object" && value !== null;
-const isNumber = (value: unknown, min: number, max: number): value is number =>
-  typeof value === "number" && value >= min && value <= max; // never NaN
-/** Ids, counts, bytes. */
-const isCount = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && Number(value) >= 0;
-const isDelay = (value: unknown): value is number => isNumber(value, 0, MAX_DELAY);
-const isText = (value: unknown): value is string =>
-  typeof value === "string" && value.length <= MAX_TEXT;
-const isTextOrNull = (value: unknown): boolean => value === null || isText(value);
-const isBytes = (value: unknown): value is Uint8Array =>
-  value instanceof Uint8Array && value.byteLength <= MAX_HANDOFF_BYTES;
-/** Messages of `@socket.io/sticky` do not have it. */
-const isOptionalFlag = (value: unknown): boolean =>
-  value === undefined || typeof value === "boolean";
-
-/** Not with `every()`, which passes over holes. */
-function isTexts(value: unknown): value is string[] {
-  if (!Array.isArray(value)) return false;
-  for (let index = 0; index < value.length; index++) if (!isText(value[index])) return false;
-  return true;
-}
 
 const isListener = (value: unknown): value is Listener =>
   isFields(value) &&

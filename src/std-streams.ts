@@ -1,6 +1,9 @@
 /** What becomes of stdout and stderr when nobody reads them, or not fast enough. */
 
-/** What may wait for a slow reader of stderr; what comes beyond it is dropped and counted (bytes). */
+/**
+ * What of the workers may wait for a slow reader of this process's stderr, and of its stdout; what
+ * comes beyond it is dropped and counted (bytes).
+ */
 export const MAX_STDERR_WAITING = 1024 * 1024;
 
 const guarded = new WeakSet<object>();
@@ -29,10 +32,12 @@ type Target = Pick<NodeJS.WriteStream, "write" | "writableLength" | "once">;
  */
 export class BoundedRelay {
   readonly #stream: Target;
+  readonly #name: string;
   #dropped = 0;
 
-  constructor(stream: Target) {
+  constructor(stream: Target, name = "stderr") {
     this.#stream = stream;
+    this.#name = name;
   }
 
   write(text: string): void {
@@ -49,15 +54,22 @@ export class BoundedRelay {
     const dropped = this.#dropped;
     this.#dropped = 0;
     this.#stream.write(
-      `[socket-supervisor] ${dropped} bytes of the workers' stderr were dropped: nobody read them\n`,
+      `[socket-supervisor] ${dropped} bytes of the workers' ${this.#name} were dropped: nobody read them\n`,
     );
   };
 }
 
-let relay: BoundedRelay | undefined;
+let stdout: BoundedRelay | undefined;
+let stderr: BoundedRelay | undefined;
+
+/** The relay to this process's stdout. */
+export function stdoutRelay(): BoundedRelay {
+  stdout ??= new BoundedRelay(process.stdout, "stdout");
+  return stdout;
+}
 
 /** The relay to this process's stderr. */
 export function stderrRelay(): BoundedRelay {
-  relay ??= new BoundedRelay(process.stderr);
-  return relay;
+  stderr ??= new BoundedRelay(process.stderr);
+  return stderr;
 }

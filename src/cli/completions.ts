@@ -2,7 +2,7 @@ import { CliError } from "./client.js";
 
 /** What each command takes, for the shells. */
 export const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
-  start: ["workers", "watch", "name", "status-port", "import", "config"],
+  start: ["workers", "watch", "name", "status-port", "log-prefix", "import", "config"],
   list: ["json", "names"],
   status: ["json", "watch", "name", "socket"],
   reload: ["name", "socket"],

@@ -8,6 +8,7 @@ the worker that has their session.
   --watch             reload when a file changes that the server has loaded
   --name <name>       what the other commands call it ("name" of package.json)
   --status-port <n>   a page, /metrics and health checks on 127.0.0.1
+  --log-prefix        the worker's number before each line that it writes: [2]
   --import <module>   load it first in each worker, as Node's --import; again
                       for more
   --config <file>     instead of socket-supervisor.config.js, .mjs, .cjs, .json

@@ -12,6 +12,7 @@ const FLAGS = {
   watch: { type: "boolean" },
   name: { type: "string" },
   "status-port": { type: "string" },
+  "log-prefix": { type: "boolean" },
   import: { type: "string", multiple: true },
   config: { type: "string" },
 } as const;
@@ -31,13 +32,15 @@ export async function start(all: string[]): Promise<void> {
       `"${more.join(" ")}" means nothing after ${file}. Arguments of the server come after --.`,
     );
   }
-  const { help: _, workers, config, "status-port": statusPort, ...flags } = values;
+  const { help: _, workers, config, ...others } = values;
+  const { "status-port": statusPort, "log-prefix": logPrefix, ...flags } = others;
   const settings = await startSettings(
     {
       ...(flags satisfies StartConfig),
       ...(file !== undefined && { file }),
       ...(workers !== undefined && { workers: workers === "max" ? workers : Number(workers) }),
       ...(statusPort !== undefined && { statusPort: Number(statusPort) }),
+      ...(logPrefix !== undefined && { logPrefix }),
       ...(args !== undefined && { args }),
     },
     process.cwd(),

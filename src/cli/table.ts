@@ -5,7 +5,7 @@ const COLUMNS: readonly {
   width: number;
   text(worker: WorkerStatus, n: number): string;
 }[] = [
-  { title: "#", width: 3, text: (_, n) => String(n + 1) },
+  { title: "#", width: 3, text: ({ number }, n) => String(number ?? n + 1) },
   { title: "pid", width: 7, text: ({ pid }) => String(pid ?? "-") },
   { title: "state", width: 8, text: ({ state }) => state },
   { title: "gen", width: 4, text: ({ generation }) => String(generation) },

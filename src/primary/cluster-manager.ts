@@ -238,9 +238,12 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   #createPool(parts: PrimaryParts): WorkerPool {
-    const { logger, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
+    const { logger, logPrefix, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
     const routing = port === undefined ? undefined : this.#createServer(parts);
-    const terms = { managed: true, requiresAdoption: sticky, hangTimeout, maxQueue, routing };
+    const terms = {
+      ...{ managed: true, requiresAdoption: sticky, logPrefix },
+      ...{ hangTimeout, maxQueue, routing },
+    };
     const pool = new WorkerPool(parts.registry, this.options, terms);
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));

@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
 import { outliveReaders } from "../std-streams.js";
+import { AdapterKinds } from "./adapter/adapter-kinds.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { Gateways } from "./gateways.js";
 import { Leases } from "./jobs/leases.js";
@@ -41,13 +42,15 @@ export function composePrimary(registry: WorkerRegistry): PrimaryParts {
   const placement = new Placement(sessions);
   const affinity = new ClientAffinity<WorkerHandle>();
   const waiters = new SessionWaiters();
-  startAdapterRelay(registry);
+  const relay = startAdapterRelay(registry);
   const lines = new WorkerLines(registry);
-  new Membership(registry);
+  const mesh = new Membership(registry);
+  const kinds = new AdapterKinds({ mesh: (it) => mesh.has(it), ipc: (it) => relay.has(it) });
+  registry.on("ready", (handle) => kinds.compare(handle, registry.ready));
   const leases = new Leases(registry);
   new SessionDirectory(registry, { sessions, placement, affinity, waiters });
   const listeners = new Listeners(registry);
-  const gateways = new Gateways(registry, () => listeners.routing);
+  const gateways = new Gateways(registry, () => listeners.routing, mesh);
   new Greeting(registry, {
     routing: () => listeners.routing,
     gatewayDir: () => gateways.path(),

@@ -6,6 +6,11 @@ import type { WorkerRegistry } from "./workers/worker-registry.js";
 /** ms between two looks at whether the directory and its sockets are still there. */
 const INTERVAL = 1_000;
 
+/** Where workers listen for each other; `undefined`: this one does not. */
+interface Addresses {
+  addressOf(worker: WorkerHandle): string | undefined;
+}
+
 /**
  * Where the workers' gateways listen.
  *
@@ -17,12 +22,19 @@ export class Gateways {
   readonly #registry: WorkerRegistry;
   readonly #routing: () => Routing;
   readonly #parents: () => string[];
+  readonly #mesh: Addresses | undefined;
   #dir: GatewayDir | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastWarning: string | undefined;
 
-  constructor(registry: WorkerRegistry, routing: () => Routing, parents = gatewayParents) {
+  constructor(
+    registry: WorkerRegistry,
+    routing: () => Routing,
+    mesh?: Addresses,
+    parents = gatewayParents,
+  ) {
     this.#registry = registry;
+    this.#mesh = mesh;
     this.#routing = routing;
     this.#parents = parents;
     registry.on("gone", ({ gateway }) => gateway !== null && this.#tellGone(gateway));
@@ -79,7 +91,11 @@ export class Gateways {
       // A hung one would only be sent the same again and again.
       if (!handle.isOurs || (handle.state !== "ready" && handle.state !== "draining")) continue;
       const { gateway } = handle;
-      const isThere = gateway !== null && this.#dir?.has(gateway) === true;
+      const address = this.#mesh?.addressOf(handle);
+      const isThere =
+        gateway !== null &&
+        this.#dir?.has(gateway) === true &&
+        (address === undefined || this.#dir.has(address));
       if (!isThere) handle.send({ type: "supervisor:listen", dir });
     }
   }

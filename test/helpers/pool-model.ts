@@ -86,6 +86,7 @@ export class PoolModel {
       {
         managed: true,
         requiresAdoption: true,
+        logPrefix: false,
         hangTimeout: resolved.hangTimeout,
         routing: undefined,
         maxQueue: MAX_QUEUE,

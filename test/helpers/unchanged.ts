@@ -22,12 +22,13 @@ export async function launchUnchanged(
   env: Record<string, string> = {},
   node: string[] = [],
   cwd = ROOT,
+  exec = process.execPath,
 ): Promise<Unchanged> {
   const port = await freePort();
   const name = newName();
   const path = file.startsWith("/") ? file : fixture(`unchanged/${file}`);
   const args = [...node, join(ROOT, "dist/cli.js"), "start", path, "--name", name, ...flags];
-  const running = start(t, process.execPath, args, { PORT: String(port), ...env }, cwd);
+  const running = start(t, exec, args, { PORT: String(port), ...env }, cwd);
   return { running, port, name };
 }
 

@@ -1,11 +1,11 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import t from "tap";
 import { cli } from "../helpers/cli.js";
 import { fixture } from "../helpers/cluster.js";
 import { childrenOf, ROOT } from "../helpers/spawned.js";
-import { startUnchanged, thirtyClients } from "../helpers/unchanged.js";
+import { launchUnchanged, startUnchanged, thirtyClients } from "../helpers/unchanged.js";
 
 const require = createRequire(import.meta.url);
 
@@ -102,3 +102,45 @@ t.test("a file that is run by a loader which the primary was given", async (t) =
   const { port } = await startUnchanged(t, "nest.ts", ["--workers", "3"], {}, tsx);
   await thirtyClients(t, `http://127.0.0.1:${port}`);
 });
+
+/** A Node that strips types: this one, or that of `npm run test:matrix`. */
+function strippingNode(): string | undefined {
+  if ((process.features as { typescript?: unknown }).typescript) return process.execPath;
+  const binary = join(ROOT, "node_modules/.cache/node-matrix/24/node_modules/node/bin/node");
+  return existsSync(binary) ? binary : undefined;
+}
+
+const stripping = strippingNode();
+
+t.test(
+  "TypeScript by Node's own stripping; what it cannot strip, by a loader",
+  {
+    skip: stripping === undefined && "needs Node 22.18 or newer: npm run test:matrix -- --node 24",
+  },
+  async (t) => {
+    const { running, port } = await startUnchanged(
+      t,
+      "nest.ts",
+      ["--workers", "3"],
+      {},
+      [],
+      ROOT,
+      stripping,
+    );
+    await thirtyClients(t, `http://127.0.0.1:${port}`);
+    t.notMatch(running.stderr, /Error/);
+
+    const dir = t.testdir({
+      "enum.ts": `import { createServer } from "node:http";
+      enum Answer { first = "by a loader" }
+      createServer((_req, res) => res.end(Answer.first)).listen(Number(process.env.PORT));`,
+    });
+    const file = join(dir, "enum.ts");
+    const refused = await launchUnchanged(t, file, ["--workers", "1"], {}, [], ROOT, stripping);
+    t.equal((await refused.running.exit()).code, 1);
+    t.match(refused.running.stderr, "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX");
+    const flags = ["--workers", "1", "--import", "tsx"];
+    const loaded = await startUnchanged(t, file, flags, {}, [], ROOT, stripping);
+    t.equal(await (await fetch(`http://127.0.0.1:${loaded.port}`)).text(), "by a loader");
+  },
+);

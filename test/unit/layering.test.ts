@@ -38,6 +38,7 @@ const BASE = [
   "log-lines.ts",
   "limits.ts",
   "mesh-protocol.ts",
+  "message-checks.ts",
   "option-checks.ts",
   "options.ts",
   "pm2.ts",

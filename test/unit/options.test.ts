@@ -129,6 +129,7 @@ const MANAGER: Record<string, Rule> = {
     bad: ["0.0.0.0", "::", "10.0.0.1", "127.evil.example", "localhost.evil.example"],
     expected: "a loopback address, unless there is a statusToken",
   },
+  logPrefix: { fallback: false, ...FLAG, expected: "true or false" },
   logLevel: {
     fallback: "info",
     good: ["info", "warn", "error", "silent"],

@@ -61,6 +61,8 @@ const TO_PRIMARY: readonly ToPrimary[] = [
   { type: "supervisor:hello" },
   { type: "supervisor:ready", gateway: "/tmp/x/1.sock" },
   { type: "supervisor:ready", gateway: null },
+  { type: "supervisor:takes-sockets", journal: "/tmp/x/1.journal" },
+  { type: "supervisor:takes-sockets", journal: null },
   { type: "supervisor:sessions", opened: [], closed: [], refused: 0 },
   { type: "supervisor:sessions", opened: ["a"], closed: ["b", "c"], refused: 2, sync: 7 },
   { type: "supervisor:whois", id: 1, sid: "a" },

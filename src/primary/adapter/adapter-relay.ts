@@ -41,6 +41,11 @@ export class AdapterRelay {
     for (const handle of this.#adapters.keys()) if (handle !== from) relay(handle, message, size);
   }
 
+  /** Whether adapters of `worker` talk to others this way. */
+  has(worker: WorkerHandle): boolean {
+    return (this.#adapters.get(worker)?.size ?? 0) > 0;
+  }
+
   gone(worker: WorkerHandle): void {
     const adapters = this.#adapters.get(worker);
     this.#adapters.delete(worker);
@@ -69,8 +74,9 @@ function relay(to: WorkerHandle, message: AdapterMessage, size: () => number): v
   if (adapterMessages.isHeard) adapterMessages.tell({ way: "ipc", nsp: message.nsp, to: to.pid });
 }
 
-export function startAdapterRelay(registry: WorkerRegistry): void {
+export function startAdapterRelay(registry: WorkerRegistry): AdapterRelay {
   const relay = new AdapterRelay();
   cluster.on("message", (worker, message) => relay.take(registry.register(worker), message));
   registry.on("gone", (handle) => relay.gone(handle));
+  return relay;
 }

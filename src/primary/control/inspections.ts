@@ -71,11 +71,12 @@ export class Inspections {
 
   #find(worker: unknown): { handle: WorkerHandle; pid: number | undefined; number: number } {
     const workers = this.#workers();
-    const byPid = workers.findIndex(({ pid }) => String(pid) === String(worker));
-    const index = byPid === -1 ? Number(worker) - 1 : byPid;
-    const handle = workers[index];
-    if (handle !== undefined) return { handle, pid: handle.pid, number: index + 1 };
-    const all = workers.map(({ pid }, n) => `${n + 1} (pid ${pid})`).join(", ");
+    // Of those with one number the one that serves comes first.
+    const handle =
+      workers.find(({ pid }) => String(pid) === String(worker)) ??
+      workers.find(({ terms }) => terms.slot === Number(worker));
+    if (handle !== undefined) return { handle, pid: handle.pid, number: handle.terms.slot ?? 0 };
+    const all = workers.map(({ pid, terms }) => `${terms.slot} (pid ${pid})`).join(", ");
     throw new SupervisorError(
       "ERR_SUPERVISOR_OPTION",
       `There is no worker ${JSON.stringify(worker)}. There are: ${all}.`,

@@ -8,6 +8,8 @@ export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopp
 export interface WorkerStatus {
   /** The pid as a string, as in `getWorkerIds()`. */
   id: string;
+  /** Of its slot, from 1: its successor has the same. `SUPERVISOR_WORKER` in its environment. */
+  number: number;
   pid: number | undefined;
   state: WorkerState;
   generation: number;
@@ -82,6 +84,7 @@ export function workerStatus(
 ): WorkerStatus {
   return {
     id: idOf(handle),
+    number: handle.terms.slot ?? 0,
     pid: handle.pid,
     state: handle.state,
     generation: handle.generation,

@@ -148,8 +148,8 @@ function show({ status, primary, reload, events }) {
       [""], [String(status.pid)], ["primary"], [""], [""],
       ...vitalsOf(status.pid, primary), [""], [""],
     ]),
-    ...status.workers.map((worker, n) => cells(document.createElement("tr"), [
-      [String(n + 1)], [String(worker.pid ?? "-")], [worker.state, worker.state],
+    ...status.workers.map((worker) => cells(document.createElement("tr"), [
+      [String(worker.number)], [String(worker.pid ?? "-")], [worker.state, worker.state],
       [String(worker.generation)], [String(worker.sessions)],
       ...vitalsOf(worker.pid, worker.vitals),
       [duration(worker.uptime)], [String(worker.restarts)],

@@ -123,8 +123,7 @@ export class Endings {
       replacedIn = this.#fillIn(place, isLast ? 0 : wait);
     }
     if (slot.workers.length > 0) replacedIn = undefined;
-    const number = this.#state.slots.indexOf(slot) + 1;
-    return { handle, number, exit, wasReady: handle.wasReady, lived, replacedIn };
+    return { handle, number: slot.number, exit, wasReady: handle.wasReady, lived, replacedIn };
   }
 
   #fillIn({ slot, now }: Place, wait: number): number | undefined {

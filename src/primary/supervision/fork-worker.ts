@@ -2,9 +2,13 @@ import cluster, { type Worker } from "node:cluster";
 import type { ResolvedManagerOptions } from "../../options.js";
 import { workerFlags } from "../../policy/inspect-flags.js";
 
-/** Starts one worker process. It loads its file afresh, so it runs the code that is there now. */
-export function forkWorker(options: ResolvedManagerOptions): Worker {
-  const { args, env, exec, sticky } = options;
+/**
+ * Starts one worker process. It loads its file afresh, so it runs the code that is there now.
+ *
+ * @param slot the number of its slot, which it finds in its environment
+ */
+export function forkWorker(options: ResolvedManagerOptions, slot: number): Worker {
+  const { args, env, exec, logPrefix, sticky } = options;
   const execArgv = options.execArgv ?? process.execArgv;
   const { NODE_OPTIONS } = { ...process.env, ...env };
   // Each time, since other code of this process may fork workers of its own.
@@ -16,7 +20,7 @@ export function forkWorker(options: ResolvedManagerOptions): Worker {
     inspectPort: 0,
     serialization: "advanced",
     // stderr passes through the primary, so that a failed boot can be explained.
-    stdio: ["inherit", "inherit", "pipe", "ipc"],
+    stdio: ["inherit", logPrefix ? "pipe" : "inherit", "pipe", "ipc"],
     ...(exec === undefined ? {} : { exec }),
   });
   return cluster.fork({
@@ -24,5 +28,6 @@ export function forkWorker(options: ResolvedManagerOptions): Worker {
     MIDWAY_FORK_MODE: "cluster",
     MIDWAY_STICKY_MODE: String(sticky),
     ...env,
+    SUPERVISOR_WORKER: String(slot),
   });
 }

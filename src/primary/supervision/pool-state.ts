@@ -66,7 +66,9 @@ export class PoolState implements Facts<PoolWorker> {
   resize(count: number): void {
     this.#count = count;
     this.#goodCount = Math.min(this.#goodCount, count);
-    while (this.#slots.length < count) this.#slots.push(new Slot());
+    while (this.#slots.length < count) {
+      this.#slots.push(new Slot(this.#slots.length + 1));
+    }
     this.#leaving.push(...this.#slots.splice(count).flatMap(({ workers }) => workers));
   }
 

@@ -9,8 +9,8 @@ export interface PoolSystem {
   now(): number;
   /** @returns a function that cancels it */
   after(ms: number, act: () => void): () => void;
-  /** Starts a worker process. Throws when it cannot (ENOMEM); other failures (EAGAIN, EMFILE) come later. */
-  fork(): Worker;
+  /** Starts a worker process for the slot of this number. Throws when it cannot (ENOMEM); other failures (EAGAIN, EMFILE) come later. */
+  fork(slot: number): Worker;
 }
 
 export const realClock: Pick<PoolSystem, "now" | "after"> = {
@@ -23,7 +23,7 @@ export const realClock: Pick<PoolSystem, "now" | "after"> = {
 
 export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
   ...realClock,
-  fork: () => forkWorker(options),
+  fork: (slot) => forkWorker(options, slot),
 });
 
 /** As much of the registry as the pool needs. */

@@ -4,6 +4,8 @@ import type { PoolWorker } from "./pool-worker.js";
 
 /** A place for one serving worker; see policy/reconcile.ts. */
 export class Slot implements SlotFacts<PoolWorker> {
+  /** From 1. */
+  readonly number: number;
   worker: PoolWorker | undefined;
   successor: PoolWorker | undefined;
   spawnAt = 0;
@@ -12,6 +14,10 @@ export class Slot implements SlotFacts<PoolWorker> {
   /** Deaths of its workers, and of them in a row. */
   deaths = 0;
   #failures = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
 
   get workers(): PoolWorker[] {
     return [this.worker, this.successor].filter((worker) => worker !== undefined);

@@ -17,7 +17,7 @@ import type { Slot } from "./slot.js";
 import { stallTimeout, WorkerSteps } from "./worker-steps.js";
 
 /** What all workers of a pool are told and asked for. */
-export type PoolTerms = Omit<WorkerTerms, "generation">;
+export type PoolTerms = Omit<WorkerTerms, "generation" | "slot">;
 
 /**
  * Keeps one worker alive in each slot: the reconcile loop.
@@ -212,14 +212,17 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     const { generation } = this.#state;
     let process: Worker;
     try {
-      process = this.#system.fork();
+      process = this.#system.fork(slot.number);
     } catch (error) {
       this.#giveUp(
         this.#endings.forkFailed({ slot, isSuccessor, now }, generation, error as Error),
       );
       return undefined;
     }
-    const handle = this.#registry.register(process, { ...this.#terms, generation });
+    const handle = this.#registry.register(process, {
+      ...{ ...this.#terms, generation },
+      slot: slot.number,
+    });
     if (handle.pid !== undefined) this.#endings.forked();
     const deadline = now + this.#options.workerInitTimeout;
     return new PoolWorker(handle, { startedAt: now, restarts: slot.deaths, deadline });

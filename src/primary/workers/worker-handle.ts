@@ -1,10 +1,12 @@
 import type { Worker } from "node:cluster";
+import type { Readable } from "node:stream";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
 import { SendQueue } from "../../send-queue.js";
-import { stderrRelay } from "../../std-streams.js";
+import { stderrRelay, stdoutRelay } from "../../std-streams.js";
+import { LinePrefixer } from "./line-prefixer.js";
 
 /**
  * - `starting`: forked, not ready
@@ -23,6 +25,10 @@ const STDERR_BYTES = 8 * 1024;
 /** What whoever forks a worker says of it. */
 export interface WorkerTerms {
   generation: number;
+  /** The number of its slot, from 1; `undefined`: it has none. */
+  slot: number | undefined;
+  /** What it writes is passed on with that number before each line. */
+  logPrefix: boolean;
   /** A manager starts and ends it, so it leaves the signals to that one. */
   managed: boolean;
   /** It has to adopt connections: that it listens, or says "ready", does not make it ready. */
@@ -50,6 +56,8 @@ export interface WaitingHandoffs {
 /** Of workers of plain `cluster.fork()`: nobody but a balancer waits for them. */
 const PLAIN: WorkerTerms = {
   generation: 0,
+  slot: undefined,
+  logPrefix: false,
   managed: false,
   requiresAdoption: true,
   hangTimeout: 10_000,
@@ -94,10 +102,12 @@ export class WorkerHandle {
     this.terms = { ...PLAIN, ...terms };
     this.#onSent = onSent;
     this.#messages = new SendQueue((message, written) => worker.send(message, written));
-    worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.note(text);
-      stderrRelay().write(text);
-    });
+    worker.process.stderr?.setEncoding("utf8").on("data", (text: string) => this.note(text));
+    const { slot, logPrefix } = this.terms;
+    const prefix = logPrefix ? `[${slot}] ` : undefined;
+    passOn(worker.process.stderr, prefix, (text) => stderrRelay().write(text));
+    // Else it has this process's own, or whoever forked it reads it.
+    if (logPrefix) passOn(worker.process.stdout, prefix, (text) => stdoutRelay().write(text));
   }
 
   get state(): WorkerState {
@@ -269,4 +279,20 @@ export class WorkerHandle {
     const stderr = this.#stderr.trimEnd().split("\n").slice(-STDERR_LINES).join("\n");
     return { pid: this.pid, exitCode, signal, stderr };
   }
+}
+
+/** @param prefix of each line; `undefined`: text is passed on as it comes */
+function passOn(
+  stream: Readable | null | undefined,
+  prefix: string | undefined,
+  write: (text: string) => void,
+): void {
+  stream?.setEncoding("utf8");
+  if (prefix === undefined) {
+    stream?.on("data", write);
+    return;
+  }
+  const lines = new LinePrefixer(prefix, write);
+  stream?.on("data", (text: string) => lines.push(text));
+  stream?.once("end", () => lines.end());
 }
