@@ -1,3 +1,4 @@
+export type { DiagnosticsEvents } from "./diagnostics.js";
 export {
   ERROR_CODES,
   OptionError,

@@ -46,6 +46,7 @@ const BASE = [
   "pm2.ts",
   "own-files.ts",
   "descriptors.ts",
+  "diagnostics.ts",
   "protocol.ts",
   "status-host.ts",
   "send-queue.ts",

@@ -6,6 +6,7 @@ import {
   isAdapterMessage,
   isResponse,
 } from "../../adapter-protocol.js";
+import { adapterMessages } from "../../diagnostics.js";
 import { measuredOnce } from "../../send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
@@ -33,10 +34,11 @@ export class AdapterRelay {
     const size = measuredOnce(message);
     if (isResponse(message)) {
       const requester = this.#workers.get(message.requesterUid ?? "");
-      if (requester !== from) requester?.send(message, size); // one that is gone asks no more
+      // One that is gone asks no more.
+      if (requester !== undefined && requester !== from) relay(requester, message, size);
       return;
     }
-    for (const handle of this.#adapters.keys()) if (handle !== from) handle.send(message, size);
+    for (const handle of this.#adapters.keys()) if (handle !== from) relay(handle, message, size);
   }
 
   /** Whether adapters of `worker` talk to others this way. */
@@ -65,6 +67,11 @@ export class AdapterRelay {
       this.#workers.set(uid, from);
     }
   }
+}
+
+function relay(to: WorkerHandle, message: AdapterMessage, size: () => number): void {
+  to.send(message, size);
+  if (adapterMessages.isHeard) adapterMessages.tell({ way: "ipc", nsp: message.nsp, to: to.pid });
 }
 
 export function startAdapterRelay(registry: WorkerRegistry): AdapterRelay {

@@ -1,3 +1,4 @@
+import { debug, type LeaseEvent, leases } from "../../diagnostics.js";
 import { MAX_LEASE_REQUESTS } from "../../limits.js";
 import { LEASE_BACKOFF, type LeaseCandidate, nextHolder } from "../../policy/leases.js";
 import { failuresInARow, restartDelay } from "../../policy/restart.js";
@@ -97,7 +98,7 @@ export class Leases {
       const candidate = lease.candidates.find((it) => it.handle === handle && it.id === id);
       if (candidate === undefined) continue;
       if (outcome === "withdrawn") this.#remove(lease, candidate);
-      if (lease.holder === candidate) this.#end(lease, candidate, outcome === "failed");
+      if (lease.holder === candidate) this.#end(name, lease, candidate, outcome === "failed");
       this.#settle(name, lease);
       return;
     }
@@ -114,7 +115,8 @@ export class Leases {
     for (const [name, lease] of this.#leases) {
       for (const candidate of lease.candidates.filter((it) => it.handle === handle)) {
         this.#remove(lease, candidate);
-        if (lease.holder === candidate) this.#end(lease, candidate, !this.#leaving.has(handle));
+        if (lease.holder === candidate)
+          this.#end(name, lease, candidate, !this.#leaving.has(handle));
       }
       this.#settle(name, lease);
     }
@@ -140,7 +142,8 @@ export class Leases {
     lease.candidates = lease.candidates.filter((it) => it !== candidate);
   }
 
-  #end(lease: Lease, holder: Candidate, failed: boolean): void {
+  #end(name: string, lease: Lease, holder: Candidate, failed: boolean): void {
+    tellLease(name, holder, failed ? "failed" : "over");
     const now = this.#clock.now();
     lease.holder = undefined;
     holder.lastHeld = ++this.#ended;
@@ -157,6 +160,7 @@ export class Leases {
       lease.holder = grant;
       lease.since = now;
       grant.tell("supervisor:lease-granted");
+      tellLease(name, grant, "granted");
     } else if (wakeAt !== Number.POSITIVE_INFINITY) {
       lease.cancelTimer = this.#clock.after(Math.max(1, wakeAt - now), () =>
         this.#settle(name, lease),
@@ -165,4 +169,9 @@ export class Leases {
       this.#leases.delete(name);
     }
   }
+}
+
+function tellLease(name: string, { handle: { pid } }: Candidate, step: LeaseEvent["step"]): void {
+  debug("lease %s of worker %d: %s", name, pid, step);
+  if (leases.isHeard) leases.tell({ name, pid, step });
 }

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { handoffs } from "../../diagnostics.js";
 import { HANDOFF_PATIENCE, HANDOFF_RETRIES, MAX_WAITING_HANDOFFS } from "../../limits.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { Handoff, HandoffLine, HandoffLines, LineUser } from "./handoff.js";
@@ -117,6 +118,7 @@ export class HandoffChannel implements LineUser {
       this.#underWay++;
       this.#startPatience();
       if (!line.send(next, this)) this.lost(next);
+      else if (handoffs.isHeard) handoffs.tell({ pid: this.#handle.pid, ...factsOf(next) });
     }
   }
 
@@ -155,4 +157,8 @@ export class HandoffChannel implements LineUser {
     this.#line?.awaitRoom(this);
     this.#events.onStalled();
   }
+}
+
+function factsOf({ sid, opensSession, bytes, listener, returned }: Handoff) {
+  return { sid, opensSession, bytes: bytes.byteLength, secure: listener.secure, returned };
 }

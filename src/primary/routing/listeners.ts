@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { debug } from "../../diagnostics.js";
 import type { Listener, Routing } from "../../protocol.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
@@ -44,6 +45,7 @@ export class Listeners {
 
   #onReturn(socket: Socket | undefined, bytes: Uint8Array, listener: Listener): void {
     if (socket === undefined) return; // the client was gone before it arrived
+    debug("a worker gives a connection back, with %d bytes", bytes.byteLength);
     const { secure, name, index } = listener;
     const takeBack = this.#takeBack.get(JSON.stringify({ secure, name, index }));
     if (takeBack === undefined) socket.destroy();

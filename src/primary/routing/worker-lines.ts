@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { debuglog } from "node:util";
+import { debug } from "../../diagnostics.js";
 import { HandleWriter } from "../../handoff/ipc-handles.js";
 import { JournalReader } from "../../handoff/journal.js";
 import { TRIAL_TIMEOUT } from "../../limits.js";
@@ -10,8 +10,6 @@ import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { AcknowledgedLine } from "./acknowledged-line.js";
 import { DirectLine } from "./direct-line.js";
 import type { HandoffLine, HandoffLines } from "./handoff.js";
-
-const debug = debuglog("socket-supervisor");
 
 /** Number of the socket with which a line is tried. */
 const TRIAL = 0;

@@ -1,3 +1,4 @@
+import { debug, reloadSteps } from "../../diagnostics.js";
 import type { SupervisorError } from "../../errors.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerPool } from "./worker-pool.js";
@@ -81,21 +82,35 @@ export class Reloads {
       sessionsMoved += this.#countSessions(old);
       const { generation, count: workers } = pool;
       this.#events.emit("reload:progress", { generation, replaced: replaced.length, workers });
+      tellStep("progress", generation, replaced.length);
     };
     pool.on("replaced", onReplaced);
     try {
       const { generation, done } = pool.reload();
       this.#events.emit("reload:start", { generation, workers: pool.count });
+      tellStep("start", generation, 0);
       await done;
       const duration = Math.round(performance.now() - start);
       const report = { generation, replaced, duration, sessionsMoved };
       this.#events.emit("reload:done", report);
+      tellStep("done", generation, replaced.length);
       return report;
     } catch (error) {
       this.#events.emit("reload:failed", error as SupervisorError);
+      tellStep("failed", undefined, replaced.length, error as Error);
       throw error;
     } finally {
       pool.off("replaced", onReplaced);
     }
   }
+}
+
+function tellStep(
+  step: "start" | "progress" | "done" | "failed",
+  generation: number | undefined,
+  replaced: number,
+  error?: Error,
+): void {
+  debug("reload %s: %d replaced", step, replaced);
+  if (reloadSteps.isHeard) reloadSteps.tell({ step, generation, replaced, error });
 }

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
+import { debug, workerStates } from "../../diagnostics.js";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import { isToPrimary, type ToPrimary } from "../../protocol.js";
@@ -131,6 +132,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (!worker.isDead()) {
       this.#handles.set(worker.id, handle);
       this.emit("forked", handle);
+      tellState(handle, undefined);
     }
     return handle;
   }
@@ -138,7 +140,9 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   setState(handle: WorkerHandle, state: WorkerState): void {
     if (handle.state === state || handle.state === "dead") return;
     const isFirstTime = state === "ready" && !handle.wasReady;
+    const before = handle.state;
     handle.become(state);
+    tellState(handle, before);
     this.#choose();
     if (isFirstTime) this.emit("ready", handle);
     if (state === "dead") this.emit("gone", handle);
@@ -216,4 +220,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
 function isOurs(message: unknown): boolean {
   const { type } = (message ?? {}) as { type?: unknown };
   return typeof type === "string" && type.startsWith("supervisor:");
+}
+
+function tellState(
+  { pid, generation, state }: WorkerHandle,
+  before: WorkerState | undefined,
+): void {
+  debug("worker %d is %s (before: %s)", pid, state, before);
+  if (workerStates.isHeard) workerStates.tell({ pid, generation, state, before });
 }

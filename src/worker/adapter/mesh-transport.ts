@@ -1,4 +1,5 @@
 import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
+import { adapterMessages } from "../../diagnostics.js";
 import { FrameError, Kind } from "../mesh/frames.js";
 import type { Mesh, MeshListener } from "../mesh/mesh.js";
 import type { AdapterId, Peer } from "../mesh/peer.js";
@@ -111,12 +112,16 @@ export class MeshTransport implements ClusterTransport {
   respond(_station: Station, requesterUid: string, response: ClusterResponse): void {
     const others = this.#othersOf(response.nsp);
     const peer = others.get(requesterUid);
-    if (peer !== undefined) this.#mesh.answer(peer, messageFrame(response));
+    if (peer === undefined) return;
+    this.#mesh.answer(peer, messageFrame(response));
+    tellSent(response.nsp, peer);
   }
 
   found(_station: Station, found: FoundSockets): void {
     const peer = this.#othersOf(found.nsp).get(found.requesterUid);
-    if (peer !== undefined) this.#mesh.answer(peer, socketsFrame(found));
+    if (peer === undefined) return;
+    this.#mesh.answer(peer, socketsFrame(found));
+    tellSent(found.nsp, peer);
   }
 
   told(): Promise<void> {
@@ -145,6 +150,7 @@ export class MeshTransport implements ClusterTransport {
       for (const peer of peers.values()) {
         if (concerns(peer)) {
           peer.sendData(frame());
+          tellSent(station.wireName, peer);
           sentTo?.(peer);
         } else {
           peer.counters.suppressed++;
@@ -222,6 +228,10 @@ export class MeshTransport implements ClusterTransport {
 }
 
 const NOBODY: ReadonlyMap<string, Peer> = new Map();
+
+function tellSent(nsp: string, { id }: Peer): void {
+  if (adapterMessages.isHeard) adapterMessages.tell({ way: "mesh", nsp, to: id });
+}
 
 function rethrow(error: unknown): never {
   throw error;

@@ -1,10 +1,8 @@
 /** What a client is told whose request cannot be forwarded. */
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { debuglog } from "node:util";
+import { debug } from "../../diagnostics.js";
 import { endSoon } from "./end-soon.js";
-
-const debug = debuglog("socket-supervisor");
 
 /** @param why for NODE_DEBUG=socket-supervisor: a client can cause any number of these */
 export function refuseRequest(res: ServerResponse, why: unknown): void {

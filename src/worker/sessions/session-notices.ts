@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { closedSessions, openedSessions } from "../../diagnostics.js";
 import { MAX_TEXT } from "../../limits.js";
 import type { AdoptedSockets } from "../../protocol.js";
 import type { PrimaryChannel } from "../primary-channel.js";
@@ -34,6 +35,9 @@ export class SessionNotices {
 
   watch(engine: EngineServer): void {
     engine.on("connection", (session: EngineSocket) => {
+      if (openedSessions.isHeard) {
+        openedSessions.tell({ sid: session.id, transport: session.transport.name });
+      }
       // No request line can carry it, so nobody will ask.
       if (session.id.length > MAX_TEXT) {
         this.#refused++;
@@ -59,6 +63,7 @@ export class SessionNotices {
   }
 
   #onClose(sid: string): void {
+    if (closedSessions.isHeard) closedSessions.tell({ sid });
     // Opened and closed between two notices: the primary needs to know only that it is over.
     if (this.#opened.delete(sid)) this.#refused++;
     else this.#closed.push(sid);

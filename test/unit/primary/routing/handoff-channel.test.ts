@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import t, { type Test } from "tap";
@@ -68,6 +69,22 @@ function setUp(t: Test) {
   const acknowledge = () => process.emit("internalMessage", { cmd: "NODE_HANDLE_ACK" });
   return { timers, sent, handle, gone, events, line, channel, handoff, acknowledge };
 }
+
+t.test("what is sent can be observed", async (t) => {
+  const { channel, handoff, acknowledge } = setUp(t);
+  const told: unknown[] = [];
+  const onHandoff = (message: unknown) => told.push(message);
+  subscribe("socket-supervisor:handoff", onHandoff);
+  t.teardown(() => unsubscribe("socket-supervisor:handoff", onHandoff));
+  for (const item of [handoff(), handoff("a")]) channel.push(item);
+  t.equal(told.length, 1, "the other one waits");
+  acknowledge();
+  const common = { version: 1, pid: undefined, bytes: 10, secure: false, returned: false };
+  t.strictSame(told, [
+    { ...common, sid: undefined, opensSession: true },
+    { ...common, sid: "a", opensSession: false },
+  ]);
+});
 
 t.test("one at a time; what waits is counted", async (t) => {
   const { channel, handoff, handle, sent, acknowledge } = setUp(t);

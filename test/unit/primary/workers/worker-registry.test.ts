@@ -1,4 +1,5 @@
 import cluster, { type Worker } from "node:cluster";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import t, { type Test } from "tap";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
@@ -149,6 +150,24 @@ t.test("a worker is known once", async (t) => {
   t.equal(registry.register(worker), handle);
   t.equal(handle.generation, 3);
   t.strictSame(events, [`forked ${worker.id}`]);
+});
+
+t.test("states of workers can be observed", async (t) => {
+  const told: unknown[] = [];
+  const onState = (message: unknown) => told.push(message);
+  subscribe("socket-supervisor:worker-state", onState);
+  t.teardown(() => unsubscribe("socket-supervisor:worker-state", onState));
+  const { registry } = setUp(t);
+  const handle = registry.register(fakeWorker(), { generation: 2 });
+  registry.adopted(handle);
+  registry.setState(handle, "dead");
+  registry.setState(handle, "ready");
+  const common = { version: 1, pid: handle.pid, generation: 2 };
+  t.strictSame(told, [
+    { ...common, state: "starting", before: undefined },
+    { ...common, state: "ready", before: "starting" },
+    { ...common, state: "dead", before: "ready" },
+  ]);
 });
 
 t.test("S1: once a worker of a new generation is ready, it alone gets new sessions", async (t) => {
