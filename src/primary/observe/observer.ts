@@ -1,7 +1,7 @@
 import { defaultName } from "../../control-path.js";
 import type { ResolvedManagerOptions } from "../../options.js";
 import { workerRegistry } from "../workers/worker-registry.js";
-import type { Observed } from "./journal.js";
+import type { Observed, ObservedPool } from "./journal.js";
 
 /** What the option `statusPort` opens; see status-server.ts. */
 export class Observer {
@@ -9,7 +9,12 @@ export class Observer {
   #isClosed = false;
 
   /** Loads what it needs only when somebody wants to look. */
-  async open(manager: Observed, port: number, options: ResolvedManagerOptions): Promise<void> {
+  async open(
+    manager: Observed,
+    pool: ObservedPool,
+    port: number,
+    options: ResolvedManagerOptions,
+  ): Promise<void> {
     const { Journal } = await import("./journal.js");
     const { Metrics } = await import("./metrics.js");
     const { AppMetrics } = await import("./app-metrics.js");
@@ -18,7 +23,7 @@ export class Observer {
     const { statusHost: host, statusToken: token, logger } = options;
     const name = options.name ?? defaultName(process.cwd());
     const registry = workerRegistry();
-    const journal = new Journal(manager, registry);
+    const journal = new Journal(manager, registry, pool);
     const app = new AppMetrics(registry);
     const server = new StatusServer(
       { port, host, token, name },

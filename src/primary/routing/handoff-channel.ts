@@ -77,6 +77,7 @@ export class HandoffChannel implements LineUser {
 
   arrived(count: number): void {
     this.#underWay -= count;
+    this.#handle.arrivals += count;
     this.#endPatience();
     if (this.#underWay > 0 && !this.#closed) this.#startPatience();
   }

@@ -83,6 +83,8 @@ export class WorkerHandle {
   isOpeningInspector = false;
   /** Connections that wait for it in this process, with what was read of them. */
   readonly handoffs = { count: 0, bytes: 0 };
+  /** Connections that it has been handed. */
+  arrivals = 0;
   #isFull = false;
   readonly #messages: SendQueue;
   readonly #onSent: (handle: WorkerHandle) => void;
