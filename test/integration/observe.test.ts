@@ -57,6 +57,8 @@ t.test("what monitors and people ask", async (t) => {
     t.equal(valuesOf(now, "socket_supervisor_worker_restarts_total").get('reason="signal"'), 1);
     break;
   }
+  await running.writes(new RegExp(`worker ${victim} was ended by SIGKILL .*; the next one starts`));
+  t.notMatch(running.stdout, `worker ${victim} was ended`, "its end is told once");
 });
 
 t.test("it is read-only, and for this machine", async (t) => {

@@ -90,7 +90,6 @@ export class Journal {
   readonly #observed: Observed;
   readonly #registry: Pick<WorkerRegistry, "on" | "off">;
   readonly #pool: ObservedPool;
-  readonly #reasons = new WeakMap<WorkerExit, EndReason>();
   readonly #vitals = new OwnVitals();
   readonly #hung = new Set<number | undefined>();
   readonly #timer: NodeJS.Timeout;
@@ -162,16 +161,23 @@ export class Journal {
   };
 
   readonly #onExit = (_worker: Worker, exit: WorkerExit): void => {
-    const reason = this.#hung.delete(exit.pid) ? "hang" : reasonOf(exit);
+    if (exit.pid === undefined) return; // there was no process: see `forkFailures`
+    const reason = this.#reasonOf(exit);
+    this.#hung.delete(exit.pid);
     this.counters.exits[reason]++;
-    this.#reasons.set(exit, reason);
     this.#tell(reason === "ended" ? "exit" : "problem", `worker ${exit.pid} ${describeExit(exit)}`);
   };
 
-  /** Comes after the exit. */
+  /** Comes before the exit. */
   readonly #onDied = ({ exit, counts }: Death): void => {
-    if (counts) this.counters.restarts[this.#reasons.get(exit) ?? reasonOf(exit)]++;
+    if (counts) this.counters.restarts[this.#reasonOf(exit)]++;
   };
+
+  #reasonOf({ pid, exitCode, signal }: WorkerExit): EndReason {
+    if (this.#hung.has(pid)) return "hang";
+    if (signal !== null) return "signal";
+    return exitCode === 0 ? "ended" : "error";
+  }
 
   readonly #onReloadStart = ({ workers }: { workers: number }): void => {
     this.reload = { running: true, replaced: 0, workers };
@@ -201,9 +207,4 @@ export class Journal {
     this.counters.closed += message.closed.length;
     this.counters.refused += message.refused;
   };
-}
-
-function reasonOf({ exitCode, signal }: WorkerExit): EndReason {
-  if (signal !== null) return "signal";
-  return exitCode === 0 ? "ended" : "error";
 }

@@ -39,7 +39,8 @@ export function logLifecycle(pool: LivingPool, manager: Observed, logger: Logger
     tell("warn", text, { event: "worker:died", pid, code, signal, lived, replacedIn });
   });
   pool.on("exit", (handle, exit) => {
-    if (dead.has(handle)) return;
+    // There may have been no process at all: it is told once that none can be started.
+    if (dead.has(handle) || exit.pid === undefined) return;
     const { pid, exitCode: code, signal } = exit;
     const lived = Math.round(performance.now() - handle.startedAt);
     const ended = code === 0 ? "ended" : describeExit(exit);

@@ -36,6 +36,7 @@ t.test("one line for each event, and one only", async (t) => {
       ...{ lived: 90_000, replacedIn: 200 },
     });
     pool.emit("exit", victim, exit(1, null, "SIGKILL"));
+    pool.emit("exit", { ...handle(0), pid: undefined }, { ...exit(0, null), pid: undefined });
     pool.emit("replaced", handle(2), handle(3));
     pool.emit("exit", handle(2), exit(2, 0));
     pool.count = 3;
