@@ -4,9 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { OptionError } from "./errors.js";
 import { checkFolder, NotOursError, ownUid, whyNotOurSocket } from "./own-files.js";
-
-/** A Unix socket's path may have 107 bytes. */
-const MAX_PATH_BYTES = 107;
+import { fitsSocket, MAX_SOCKET_PATH } from "./unix-socket.js";
 
 /** Characters that make a file name; anything else in a package's name becomes "-". */
 const UNSAFE = /[^\w.-]+/g;
@@ -20,7 +18,7 @@ export function controlDirs(): string[] {
   const { XDG_RUNTIME_DIR, HOME } = process.env;
   const dirs = [XDG_RUNTIME_DIR, tmpdir(), "/tmp"].map((base) => base && join(base, name));
   if (HOME) dirs.push(join(HOME, ".socket-supervisor"));
-  const short = dirs.filter((dir) => dir && Buffer.byteLength(dir) <= MAX_PATH_BYTES / 2);
+  const short = dirs.filter((dir) => dir && fitsSocket(dir, MAX_SOCKET_PATH / 2));
   return [...new Set(short)] as string[];
 }
 
@@ -31,7 +29,7 @@ export function controlDirs(): string[] {
  */
 export function controlPath(name: string, dir = controlDirs()[0] ?? "/tmp"): string {
   const path = join(dir, `${safeName(name)}.sock`);
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+  if (!fitsSocket(path)) {
     throw new OptionError("name", name, "a shorter name: the control socket's path is too long");
   }
   return path;

@@ -21,7 +21,7 @@ export type {
   ManagerPhase,
   WorkerStatus,
 } from "./primary/control/status.js";
-export { setupStickyMaster } from "./primary/routing/sticky-balancer.js";
+export { setupStickyMaster } from "./primary/setup-sticky-master.js";
 export type { ReloadReport } from "./primary/supervision/reloads.js";
 export type { WorkerVitals } from "./protocol.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";

@@ -3,6 +3,8 @@
  * Pure; the bytes are never changed and never parsed further.
  */
 
+import { readPairs } from "./query.js";
+
 /** The most bytes that are read of a connection before it is routed. */
 export const MAX_UNROUTED_BYTES = 16 * 1024;
 
@@ -59,18 +61,16 @@ const NO_SESSION: SessionQuery = { sid: undefined, opensSession: false };
  * percent-decoded, the last of several, an empty one counts as none; never from a header.
  */
 export function readSessionQuery(target: string): SessionQuery {
-  const queryStart = target.indexOf("?");
-  if (queryStart === -1) return NO_SESSION;
-  const fragment = target.indexOf("#");
-  if (fragment !== -1 && fragment < queryStart) return NO_SESSION;
-  // With its "?": URLSearchParams takes the first one away, and only that is the query's own.
-  const query = target.slice(queryStart, fragment === -1 ? undefined : fragment);
-
+  if (!target.includes("?")) return NO_SESSION;
   let sid = "";
   let opensSession = false;
-  for (const [key, value] of new URLSearchParams(query)) {
-    if (key === "sid") sid = value;
-    else if (key === "transport") opensSession = true;
+  try {
+    readPairs(target, (name, value) => {
+      if (name === "sid") sid = value;
+      else if (name === "transport") opensSession = true;
+    });
+  } catch {
+    return NO_SESSION; // no URL: Engine.IO answers 400
   }
   return sid ? { sid, opensSession: false } : { sid: undefined, opensSession };
 }

@@ -13,6 +13,7 @@ import {
 } from "../options.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
 import type { Routing } from "../protocol.js";
+import { type PrimaryParts, primaryParts } from "./composition.js";
 import { Operations } from "./control/operations.js";
 import {
   type ClusterStatus,
@@ -23,9 +24,8 @@ import {
   primaryStatus,
   workerStatus,
 } from "./control/status.js";
-import { type Coordinator, primaryCoordinator } from "./coordinator.js";
 import { listen } from "./listen.js";
-import { balance } from "./routing/sticky-balancer.js";
+import { balance } from "./setup-sticky-master.js";
 import { stopped } from "./supervision/pool-waits.js";
 import { type ReloadEvents, type ReloadReport, Reloads } from "./supervision/reloads.js";
 import { StopListeners } from "./supervision/stop-listeners.js";
@@ -56,7 +56,7 @@ export interface ClusterManagerEvents extends ReloadEvents {
 export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   readonly options: ResolvedManagerOptions;
   #phase: ManagerPhase = "idle";
-  #coordinator: Coordinator | undefined;
+  #parts: PrimaryParts | undefined;
   #pool: WorkerPool | undefined;
   #reloads: Reloads | undefined;
   #server: Server | undefined;
@@ -93,13 +93,13 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
         `start() was called, but the manager is ${this.#phase}. It starts once; make a new one.`,
       );
     }
-    const coordinator = primaryCoordinator();
-    const pool = this.#createPool(coordinator);
-    this.#coordinator = coordinator;
+    const parts = primaryParts();
+    const pool = this.#createPool(parts);
+    this.#parts = parts;
     this.#pool = pool;
-    this.#reloads = new Reloads(pool, (handle) => coordinator.sessions.count(handle), this);
+    this.#reloads = new Reloads(pool, (handle) => parts.sessions.count(handle), this);
     this.#phase = "starting";
-    this.#operations = new Operations(this, this.options, pool);
+    this.#operations = new Operations(this, this.options, pool, parts.registry);
     this.#leavePm2 = joinPm2(this);
     try {
       await pool.scale(this.options.count, "start()");
@@ -182,7 +182,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
 
   /** A snapshot; plain data. */
   status(): ClusterStatus {
-    const { sessions, leases } = this.#coordinator ?? {};
+    const { sessions, leases } = this.#parts ?? {};
     const workers = this.#handles().map((handle) =>
       workerStatus(handle, {
         sessions: sessions?.count(handle) ?? 0,
@@ -218,9 +218,9 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   /** @returns how the workers have to take its connections */
-  #createServer(coordinator: Coordinator): Routing {
+  #createServer(parts: PrimaryParts): Routing {
     this.#server = createServer();
-    return balance(coordinator, this.#server, {
+    return balance(parts, this.#server, {
       loadBalancingMethod: this.options.stickyLoadBalancingMethod,
       routing: this.options.routing,
       tls: this.options.tls,
@@ -237,18 +237,18 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     );
   }
 
-  #createPool(coordinator: Coordinator): WorkerPool {
+  #createPool(parts: PrimaryParts): WorkerPool {
     const { logger, logPrefix, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
-    const routing = port === undefined ? undefined : this.#createServer(coordinator);
+    const routing = port === undefined ? undefined : this.#createServer(parts);
     const terms = {
       ...{ managed: true, requiresAdoption: sticky, logPrefix },
       ...{ hangTimeout, maxQueue, routing },
     };
-    const pool = new WorkerPool(coordinator.registry, this.options, terms);
+    const pool = new WorkerPool(parts.registry, this.options, terms);
     pool.on("ready", (handle) => this.emit("worker:ready", handle.worker));
     pool.on("exit", (handle, exit) => this.emit("worker:exit", handle.worker, exit));
     pool.on("hang", (handle, { silentFor }) => {
-      const report = hangReport(handle, silentFor, coordinator.sessions.count(handle));
+      const report = hangReport(handle, silentFor, parts.sessions.count(handle));
       logger.error(`[socket-supervisor] ${report.message}: killing it`);
       this.emit("worker:hang", handle.worker, report);
     });
@@ -274,7 +274,6 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
   }
 
   async #stop(timeout: number): Promise<void> {
-    const coordinator = this.#coordinator;
     this.#phase = "stopping";
     this.#leavePm2?.();
     // No new sessions from here on; those that come get 503.
@@ -284,7 +283,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
     this.#server?.close();
     await this.#pool?.end();
     this.#operations?.close();
-    if (coordinator?.registry.isEmpty) coordinator.removeFiles();
+    if (this.#parts?.registry.isEmpty) this.#parts.gateways.close();
     this.#phase = "stopped";
   }
 }

@@ -1,15 +1,15 @@
 import { existsSync, mkdtempSync, readdirSync, rmdirSync } from "node:fs";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { isOutOfDescriptors } from "../descriptors.js";
 import { isAlive } from "../is-alive.js";
 import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../own-files.js";
+import { fitsSocket, isAnswered } from "../unix-socket.js";
 
 const PREFIX = "socket-supervisor-";
 
-/** A Unix socket's path may have 107 bytes; the longest name in the directory has 24. */
-const MAX_DIR_BYTES = 107 - 25;
+/** Bytes of the longest name in the directory, and of the "/" before it. */
+const LONGEST_NAME = 25;
 
 /** A directory without a socket may belong to a cluster that is just starting (ms). */
 const GRACE = 60_000;
@@ -44,7 +44,7 @@ export class GatewayDir {
   ): GatewayDir {
     const name = `${PREFIX}${process.pid}-`;
     for (const parent of parents) {
-      if (Buffer.byteLength(join(parent, `${name}XXXXXX`)) > MAX_DIR_BYTES) {
+      if (!fitsSocket(join(parent, `${name}XXXXXX`), LONGEST_NAME)) {
         onUnusable(parent, "its path is too long for a Unix socket");
         continue;
       }
@@ -145,7 +145,7 @@ async function isStale(dir: string): Promise<boolean> {
     try {
       const names = folder.names();
       if (names.length === 0) return Date.now() - folder.changedAt > GRACE;
-      const answers = await Promise.all(names.map((name) => accepts(folder.path(name))));
+      const answers = await Promise.all(names.map((name) => isAnswered(folder.path(name))));
       return !answers.includes(true);
     } finally {
       folder.close();
@@ -155,16 +155,6 @@ async function isStale(dir: string): Promise<boolean> {
     if (error instanceof NotOursError || isExpected(error)) return false;
     throw error;
   }
-}
-
-function accepts(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    // Without a descriptor nothing is known of it, so it stays.
-    socket.once("connect", () => resolve(true));
-    socket.once("error", (error) => resolve(isOutOfDescriptors(error)));
-    socket.once("connect", () => socket.destroy());
-  });
 }
 
 const EXPECTED = ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ENOTEMPTY", "EROFS", "ELOOP"];

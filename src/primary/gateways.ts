@@ -6,6 +6,11 @@ import type { WorkerRegistry } from "./workers/worker-registry.js";
 /** ms between two looks at whether the directory and its sockets are still there. */
 const INTERVAL = 1_000;
 
+/** Where workers listen for each other; `undefined`: this one does not. */
+interface Addresses {
+  addressOf(worker: WorkerHandle): string | undefined;
+}
+
 /**
  * Where the workers' gateways listen.
  *
@@ -17,14 +22,22 @@ export class Gateways {
   readonly #registry: WorkerRegistry;
   readonly #routing: () => Routing;
   readonly #parents: () => string[];
+  readonly #mesh: Addresses | undefined;
   #dir: GatewayDir | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastWarning: string | undefined;
 
-  constructor(registry: WorkerRegistry, routing: () => Routing, parents = gatewayParents) {
+  constructor(
+    registry: WorkerRegistry,
+    routing: () => Routing,
+    mesh?: Addresses,
+    parents = gatewayParents,
+  ) {
     this.#registry = registry;
+    this.#mesh = mesh;
     this.#routing = routing;
     this.#parents = parents;
+    registry.on("gone", ({ gateway }) => gateway !== null && this.#tellGone(gateway));
     registry.on("exit", ({ pid }) => pid !== undefined && this.#dir?.removeSocketsOf(pid));
     registry.on("message", (handle, message) => {
       if (message.type === "supervisor:gateway") this.#onGateway(handle, message.gateway);
@@ -78,19 +91,24 @@ export class Gateways {
       // A hung one would only be sent the same again and again.
       if (!handle.isOurs || (handle.state !== "ready" && handle.state !== "draining")) continue;
       const { gateway } = handle;
-      const isThere = gateway !== null && this.#dir?.has(gateway) === true;
+      const address = this.#mesh?.addressOf(handle);
+      const isThere =
+        gateway !== null &&
+        this.#dir?.has(gateway) === true &&
+        (address === undefined || this.#dir.has(address));
       if (!isThere) handle.send({ type: "supervisor:listen", dir });
     }
   }
 
   #onGateway(handle: WorkerHandle, gateway: string | null): void {
     const before = handle.gateway;
-    handle.gateway = gateway;
-    if (before === null || before === gateway) return;
-    for (const other of this.#registry.all) {
-      if (other.isOurs && other.state !== "dead") {
-        other.send({ type: "supervisor:peer-gone", gateway: before });
-      }
-    }
+    handle.movedGateway(gateway);
+    if (before !== null && before !== gateway) this.#tellGone(before);
+  }
+
+  /** Nobody answers at `gateway` any more. */
+  #tellGone(gateway: string): void {
+    for (const handle of this.#registry.members())
+      handle.send({ type: "supervisor:peer-gone", gateway });
   }
 }

@@ -33,7 +33,6 @@ export class WorkerRuntime {
   readonly #gateway = new PeerGateway();
   readonly #arrivals: Arrivals;
   readonly #notices: SessionNotices;
-  readonly #returnable: ReturnableConnections;
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
   #listening: Promise<string | null> | undefined;
@@ -47,8 +46,8 @@ export class WorkerRuntime {
       onNews: (urgent) => this.#notices.announce(urgent),
     });
     this.#notices = new SessionNotices(channel, () => this.#arrivals.takeNews());
-    this.#returnable = new ReturnableConnections(channel);
-    this.#foreign = new ForeignRequests(channel, this.#returnable);
+    const returnable = new ReturnableConnections(channel, this.#connections);
+    this.#foreign = new ForeignRequests(channel, returnable, this.#connections);
     this.#lifecycle = new WorkerLifecycle(channel, this.#connections, openWork);
     channel.on("supervisor:peer-gone", ({ gateway }) => this.#foreign.forget(gateway));
     channel.on("supervisor:listen", ({ dir }) => this.#listenAgain(dir));
@@ -57,11 +56,8 @@ export class WorkerRuntime {
     channel.on("sticky:connection", (message, socket) => socket && this.#take(message, socket));
   }
 
-  #take({ data, placed, returned, listener }: ConnectionMessage, socket: Socket): void {
-    this.#connections.add(socket, listener.secure);
-    this.#returnable.add(socket, listener, returned);
-    if (placed) this.#foreign.placed(socket);
-    this.#dispatch.take(socket, data, listener);
+  #take(message: ConnectionMessage, socket: Socket): void {
+    this.#dispatch.take(this.#connections.add(message, socket));
   }
 
   /**

@@ -6,6 +6,8 @@ import type { Wire } from "../../src/worker/mesh/wire.js";
 /** Workers that are connected in this process, over connections that a test can cut. */
 export class MemoryNet {
   readonly #listening = new Map<string, (socket: Duplex) => void>();
+  /** Connections that wait for somebody who is stopped. */
+  readonly #stopped = new Map<string, (() => void)[]>();
   readonly connections = new Set<Duplex>();
   #lastAddress = 0;
 
@@ -24,10 +26,26 @@ export class MemoryNet {
         near.once("close", () => this.connections.delete(near));
         const accept = this.#listening.get(address);
         if (accept === undefined) setImmediate(() => near.destroy());
-        else setImmediate(accept, far);
+        else setImmediate(() => this.#arrive(address, () => accept(far)));
         return near;
       },
     };
+  }
+
+  /** New connections to `address` wait, as those to a process that is stopped, until it goes on. */
+  stop(address: string): () => void {
+    this.#stopped.set(address, []);
+    return () => {
+      const waiting = this.#stopped.get(address) ?? [];
+      this.#stopped.delete(address);
+      for (const accept of waiting) accept();
+    };
+  }
+
+  #arrive(address: string, accept: () => void): void {
+    const waiting = this.#stopped.get(address);
+    if (waiting === undefined) accept();
+    else waiting.push(accept);
   }
 
   /** Cuts one of the connections; `choice` says which. */
@@ -73,10 +91,13 @@ export class MemoryPrimary {
   readonly #addresses = new Map<MemoryWorker, string>();
   #lastId = 0;
 
-  /** @param late how many turns later the others hear of it */
-  async start(late = 0, maxQueue?: number): Promise<MemoryWorker> {
+  /**
+   * @param late how many turns later the others hear of it
+   * @param hears "deaf": it cannot listen
+   */
+  async start(late = 0, maxQueue?: number, hears?: "deaf"): Promise<MemoryWorker> {
     const worker = new MemoryWorker(this.net, maxQueue);
-    const address = await worker.mesh.listen();
+    const address = hears === "deaf" ? "" : await worker.mesh.listen();
     worker.id = ++this.#lastId;
     const members = this.workers.map((other) => ({
       id: other.id,
@@ -89,6 +110,11 @@ export class MemoryPrimary {
     this.#addresses.set(worker, address);
     worker.mesh.enter({ id: worker.id, key: "key", seed: 1, members });
     return worker;
+  }
+
+  /** Nobody who is new reaches it until the returned function is called. */
+  stop(worker: MemoryWorker): () => void {
+    return this.net.stop(this.#addresses.get(worker) ?? "");
   }
 
   /** It was killed. */

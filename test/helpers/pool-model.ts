@@ -72,6 +72,7 @@ export class PoolModel {
     };
     const registry = Object.assign(this.registry, {
       register: (_: unknown, { generation }: { generation: number }) => this.#start(generation),
+      prefer: () => {},
       setState: (handle: FakeWorker, state: WorkerState) => {
         if (handle.state === "dead") return;
         handle.stateBefore = handle.state;

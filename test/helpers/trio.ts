@@ -60,10 +60,10 @@ export async function block(client: Socket): Promise<void> {
 export async function waitsFor(client: Socket, missing: number): Promise<void> {
   await runIn(
     client,
-    `const requests = () => [...io._nsps.values()].flatMap(({ adapter }) => {
-      return [...adapter.customRequests.values()];
-    });
-    while (!requests().some(({ missingUids }) => missingUids.size === args[0])) {
+    `const missing = ({ waitingFor, customRequests }) =>
+      waitingFor ?? [...customRequests.values()].map(({ missingUids }) => missingUids.size);
+    const all = () => [...io._nsps.values()].flatMap(({ adapter }) => missing(adapter));
+    while (!all().includes(args[0])) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }`,
     missing,

@@ -69,18 +69,19 @@ export async function twoWorkers(
   const dir = mkdtempSync(join(tmpdir(), "gateway-"));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
   const kept = { hold: () => undefined };
+  const none = { of: () => undefined };
   const unknown = { whois: async () => null, place: async () => null };
   const gateway = new PeerGateway();
   t.teardown(() => gateway.close());
   gateway.serve(
-    new ForeignRequests(unknown, kept).watch(fakeEngine(["mine", "stale"], handlers), "/x"),
+    new ForeignRequests(unknown, kept, none).watch(fakeEngine(["mine", "stale"], handlers), "/x"),
   );
   const path = await gateway.listen(dir);
   if (path === null) throw new Error("the gateway does not listen");
 
   const front = fakeEngine([], handlers);
   const whois = async (sid: string) => (sid === "nobody" ? null : path);
-  new ForeignRequests({ whois, place: async () => path }, kept).watch(front, "/x");
+  new ForeignRequests({ whois, place: async () => path }, kept, none).watch(front, "/x");
   const serve = async (engine: EngineServer): Promise<number> => {
     const server = makeServer();
     server.on("request", (req, res) => engine.handleRequest(req, res));

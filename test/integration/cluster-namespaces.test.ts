@@ -23,7 +23,8 @@ async function acquainted(name: string, peers: number, who = clients): Promise<v
   for (const client of who) {
     await runIn(
       client,
-      `while (io.of(args[0]).adapter.nodesMap.size !== args[1]) {
+      `const { servers, nodesMap } = io.of(args[0]).adapter; // of either adapter
+      while ((servers ?? nodesMap).size !== args[1]) {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }`,
       name,

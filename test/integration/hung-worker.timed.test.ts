@@ -105,7 +105,7 @@ t.test("a stale sid is answered at once, and handshakes do not wait", async (t) 
   };
   const stale = () => ask(get(sessionTarget("nobody")), 400);
 
-  // One socket is on its way to it, and stays: it may have been read. All others go elsewhere.
+  // One socket at most is on its way to it, and stays: it may have been read. All others go elsewhere.
   const late: RawConnection[] = [];
   const answered: number[] = [];
   for (let n = 0; n < 12; n++) {
@@ -126,8 +126,12 @@ t.test("a stale sid is answered at once, and handshakes do not wait", async (t) 
   const unknown = await stale();
   t.ok(unknown < AT_ONCE, `a stale sid, before it is known: ${unknown} ms`);
   await until("all but one are answered", async () => answered.length >= 11, 5_000);
-  t.equal(late.length, 1);
-  for (const ms of answered) t.ok(ms < AT_ONCE, `a handshake, before it is known: ${ms} ms`);
+  t.ok(late.length <= 1);
+  t.same(
+    answered.filter((ms) => ms >= AT_ONCE),
+    [],
+    "handshakes, before it is known",
+  );
 
   await until("it is known", () => isKnown(worker));
   for (let n = 0; n < 6; n++) {

@@ -39,6 +39,11 @@ export class AdapterRelay {
     for (const handle of this.#adapters.keys()) if (handle !== from) handle.send(message, size);
   }
 
+  /** Whether adapters of `worker` talk to others this way. */
+  has(worker: WorkerHandle): boolean {
+    return (this.#adapters.get(worker)?.size ?? 0) > 0;
+  }
+
   gone(worker: WorkerHandle): void {
     const adapters = this.#adapters.get(worker);
     this.#adapters.delete(worker);
@@ -62,8 +67,9 @@ export class AdapterRelay {
   }
 }
 
-export function startAdapterRelay(registry: WorkerRegistry): void {
+export function startAdapterRelay(registry: WorkerRegistry): AdapterRelay {
   const relay = new AdapterRelay();
   cluster.on("message", (worker, message) => relay.take(registry.register(worker), message));
   registry.on("gone", (handle) => relay.gone(handle));
+  return relay;
 }

@@ -1,12 +1,11 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { connect } from "node:net";
 import { basename, dirname } from "node:path";
 import { controlDirs, controlPath } from "../../control-path.js";
-import { isOutOfDescriptors } from "../../descriptors.js";
 import { SupervisorError } from "../../errors.js";
 import type { Logger } from "../../option-checks.js";
 import { OwnFolder } from "../../own-files.js";
+import { isAnswered } from "../../unix-socket.js";
 import type { ReloadReport } from "../supervision/reloads.js";
 import type { Inspection } from "./inspections.js";
 import type { ClusterStatus } from "./status.js";
@@ -219,18 +218,6 @@ async function sweepStaleSockets(folder: OwnFolder): Promise<void> {
 
 function isHealthy({ workers, count }: ClusterStatus): boolean {
   return workers.filter(({ state }) => state === "ready").length >= count;
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    // Without a descriptor nothing is known of it, so it stays.
-    socket.once("error", (error) => resolve(isOutOfDescriptors(error)));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
 
 /** A request that is refused, and with which status. */

@@ -64,7 +64,7 @@ export class Inspections {
     if (url !== null && (await isInspectorOpen(url))) {
       throw cannot(handle, "did not close its inspector; its JavaScript cannot be interrupted");
     }
-    handle.inspector = { ...handle.inspector, url: null };
+    handle.closedInspector();
     this.#released(handle);
     return { ...named, url: null };
   }
@@ -88,20 +88,12 @@ export class Inspections {
     if (url !== null && (await isInspectorOpen(url))) return url;
     let opening = this.#opening.get(handle);
     if (opening === undefined) {
-      handle.isOpeningInspector = true;
-      opening = this.#openNow(handle).finally(() => {
-        handle.isOpeningInspector = false;
-        this.#opening.delete(handle);
-      });
+      opening = handle
+        .openInspector(async () => (await askWorker(handle)) ?? (await signalWorker(handle)))
+        .finally(() => this.#opening.delete(handle));
       this.#opening.set(handle, opening);
     }
     return opening;
-  }
-
-  async #openNow(handle: WorkerHandle): Promise<string> {
-    const url = (await askWorker(handle)) ?? (await signalWorker(handle));
-    handle.inspector = { ...handle.inspector, url };
-    return url;
   }
 }
 

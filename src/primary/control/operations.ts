@@ -5,6 +5,7 @@ import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
 import { Observer } from "../observe/observer.js";
 import type { ReloadReport } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { ControlServer } from "./control-server.js";
 import { Inspections } from "./inspections.js";
 import { bindSignals } from "./signals.js";
@@ -35,7 +36,12 @@ export class Operations {
   readonly #observing: Promise<void>;
   #control: ControlServer | undefined;
 
-  constructor(manager: Operated, options: ResolvedManagerOptions, pool: OperatedPool) {
+  constructor(
+    manager: Operated,
+    options: ResolvedManagerOptions,
+    pool: OperatedPool,
+    registry: WorkerRegistry,
+  ) {
     this.#manager = manager;
     this.#options = options;
     const workers = () => pool.handles();
@@ -54,9 +60,11 @@ export class Operations {
     this.#observing =
       statusPort === undefined
         ? Promise.resolve()
-        : this.#observer.open(manager, pool, statusPort, options).catch((error: unknown) => {
-            options.logger.error("[socket-supervisor] no status port:", error);
-          });
+        : this.#observer
+            .open({ manager, pool, registry }, statusPort, options)
+            .catch((error: unknown) => {
+              options.logger.error("[socket-supervisor] no status port:", error);
+            });
   }
 
   /** For when the cluster is running. */

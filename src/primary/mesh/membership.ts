@@ -28,6 +28,15 @@ export class Membership {
     registry.on("gone", (handle) => this.#onGone(handle));
   }
 
+  has(worker: WorkerHandle): boolean {
+    return this.#members.has(worker);
+  }
+
+  /** Where others reach `worker`, `""` if they cannot; `undefined`: it is no member. */
+  addressOf(worker: WorkerHandle): string | undefined {
+    return this.#members.get(worker)?.address;
+  }
+
   #onMessage(handle: WorkerHandle, message: ToPrimary): void {
     switch (message.type) {
       case "supervisor:hello":

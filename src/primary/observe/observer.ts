@@ -1,6 +1,6 @@
 import { defaultName } from "../../control-path.js";
 import type { ResolvedManagerOptions } from "../../options.js";
-import { workerRegistry } from "../workers/worker-registry.js";
+import type { WorkerRegistry } from "../workers/worker-registry.js";
 import type { Observed, ObservedPool } from "./journal.js";
 
 /** What the option `statusPort` opens; see status-server.ts. */
@@ -10,8 +10,11 @@ export class Observer {
 
   /** Loads what it needs only when somebody wants to look. */
   async open(
-    manager: Observed,
-    pool: ObservedPool,
+    {
+      manager,
+      pool,
+      registry,
+    }: { manager: Observed; pool: ObservedPool; registry: WorkerRegistry },
     port: number,
     options: ResolvedManagerOptions,
   ): Promise<void> {
@@ -22,7 +25,6 @@ export class Observer {
     if (this.#isClosed) return;
     const { statusHost: host, statusToken: token, logger } = options;
     const name = options.name ?? defaultName(process.cwd());
-    const registry = workerRegistry();
     const journal = new Journal(manager, registry, pool);
     const app = new AppMetrics(registry);
     const server = new StatusServer(

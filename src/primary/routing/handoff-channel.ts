@@ -77,7 +77,7 @@ export class HandoffChannel implements LineUser {
 
   arrived(count: number): void {
     this.#underWay -= count;
-    this.#handle.arrivals += count;
+    this.#handle.tookHandoffs(count);
     this.#endPatience();
     if (this.#underWay > 0 && !this.#closed) this.#startPatience();
   }
@@ -136,8 +136,7 @@ export class HandoffChannel implements LineUser {
   }
 
   #count({ bytes }: Handoff, sign: 1 | -1): void {
-    this.#handle.handoffs.count += sign;
-    this.#handle.handoffs.bytes += sign * bytes.byteLength;
+    this.#handle.countHandoffs(sign, sign * bytes.byteLength);
   }
 
   #endPatience(): void {

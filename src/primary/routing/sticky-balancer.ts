@@ -1,24 +1,30 @@
-import { createRequire } from "node:module";
 import type { Server, Socket } from "node:net";
-import { Server as TlsServer } from "node:tls";
 import { descriptorLimit } from "../../descriptors.js";
-import { OptionError } from "../../errors.js";
-import {
-  type ResolvedStickyOptions,
-  resolveStickyOptions,
-  type StickyOptions,
-} from "../../options.js";
+import type { ResolvedStickyOptions } from "../../options.js";
+import type { ClientAffinity } from "../../policy/affinity.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
-import type { Routing } from "../../protocol.js";
-import { canStopReads, stopReads } from "../../stop-reads.js";
-import { type Coordinator, primaryCoordinator } from "../coordinator.js";
-import { probeForeignWorkers } from "../upstream/worker-probe.js";
+import { stopReads } from "../../stop-reads.js";
+import type { Placement } from "../sessions/placement.js";
+import type { SessionTable } from "../sessions/session-table.js";
+import type { SessionWaiters } from "../upstream/session-waiters.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
-import { outliveAcceptErrors } from "./accept-errors.js";
-import type { Handoff } from "./handoff.js";
+import type { WorkerRegistry } from "../workers/worker-registry.js";
+import type { Handoff, HandoffLines } from "./handoff.js";
 import { HandoffChannel } from "./handoff-channel.js";
+import type { Listeners } from "./listeners.js";
 import { refuse } from "./refuse.js";
 import { UnroutedConnections } from "./unrouted-connections.js";
+
+/** With whom a balancer works; all balancers share them. */
+export interface BalancerParts {
+  readonly registry: Pick<WorkerRegistry, "ready" | "newest" | "setState" | "on">;
+  readonly sessions: Pick<SessionTable<WorkerHandle>, "ownerOf">;
+  readonly placement: Pick<Placement, "forSession" | "forRequest" | "arrived">;
+  readonly affinity: Pick<ClientAffinity<WorkerHandle>, "pick">;
+  readonly waiters: Pick<SessionWaiters, "wait">;
+  readonly lines: HandoffLines<WorkerHandle>;
+  readonly listeners: Pick<Listeners, "add">;
+}
 
 /**
  * Gives the connections of one listening server to the workers.
@@ -26,21 +32,21 @@ import { UnroutedConnections } from "./unrouted-connections.js";
  * It has no list of workers but the registry's ready ones and the session table's owners, so it
  * cannot route to any other.
  */
-class StickyBalancer {
-  readonly #coordinator: Coordinator;
+export class StickyBalancer {
+  readonly #parts: BalancerParts;
   readonly #options: ResolvedStickyOptions;
   readonly #channels = new Map<WorkerHandle, HandoffChannel>();
 
-  constructor(coordinator: Coordinator, options: ResolvedStickyOptions) {
-    this.#coordinator = coordinator;
+  constructor(parts: BalancerParts, options: ResolvedStickyOptions) {
+    this.#parts = parts;
     this.#options = options;
-    coordinator.registry.on("gone", (handle) => {
+    parts.registry.on("gone", (handle) => {
       // First forget it, so that what it gives back cannot go to it again.
       const channel = this.#channels.get(handle);
       this.#channels.delete(handle);
       channel?.close();
     });
-    coordinator.registry.on("state", (handle) => {
+    parts.registry.on("state", (handle) => {
       if (handle.state !== "ready" && handle.state !== "dead") this.#moveWaiting(handle);
     });
   }
@@ -51,7 +57,7 @@ class StickyBalancer {
       if (!stopReads(socket)) return; // closed meanwhile
       this.#route({ socket, bytes, listener, returned, ...readSessionQuery(target) });
     };
-    const listener = this.#coordinator.addListener(false, this.#options.name, (socket, bytes) => {
+    const listener = this.#parts.listeners.add(false, this.#options.name, (socket, bytes) => {
       socket.on("error", () => socket.destroy());
       const line = readRequestLine(bytes);
       route(socket, bytes, line.state === "complete" ? line.target : "", true);
@@ -71,7 +77,7 @@ class StickyBalancer {
   attachUntouched(server: Server): void {
     const { name } = this.#options;
     // None comes back: no other process could go on with its encryption.
-    const listener = this.#coordinator.addListener(true, name, (socket) => socket.destroy());
+    const listener = this.#parts.listeners.add(true, name, (socket) => socket.destroy());
     const bytes = new Uint8Array(0);
     // Read by Node for each connection (lib/net.js); typed only as an option of createServer().
     (server as Server & { pauseOnConnect: boolean }).pauseOnConnect = true;
@@ -83,7 +89,7 @@ class StickyBalancer {
   }
 
   #route(handoff: Handoff): void {
-    const { registry, sessions, waiters } = this.#coordinator;
+    const { registry, sessions, waiters } = this.#parts;
     const { sid } = handoff;
     if (sid !== undefined && !sessions.ownerOf(sid) && registry.ready.some((h) => !h.isOurs)) {
       waiters.wait(sid, () => this.#send(handoff));
@@ -93,7 +99,7 @@ class StickyBalancer {
   }
 
   #send(handoff: Handoff): void {
-    const owner = handoff.sid && this.#coordinator.sessions.ownerOf(handoff.sid);
+    const owner = handoff.sid && this.#parts.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
     if (handle === undefined || handle.handoffs.bytes > handle.terms.maxQueue) {
       refuse(handoff.socket, 503);
@@ -107,11 +113,11 @@ class StickyBalancer {
     if (!listener.secure || socket.remoteAddress === undefined) return undefined;
     const isReady = (handle: WorkerHandle) =>
       handle.state === "ready" && this.#channels.get(handle)?.isStalled !== true;
-    return this.#coordinator.affinity.pick(socket.remoteAddress, performance.now(), isReady);
+    return this.#parts.affinity.pick(socket.remoteAddress, performance.now(), isReady);
   }
 
   #pick(opensSession: boolean): WorkerHandle | undefined {
-    const { placement, registry } = this.#coordinator;
+    const { placement, registry } = this.#parts;
     const method = this.#options.loadBalancingMethod;
     return opensSession
       ? placement.forSession(this.#taking(registry.newest), method)
@@ -131,14 +137,14 @@ class StickyBalancer {
    * belongs to its sessions.
    */
   #moveWaiting(handle: WorkerHandle): void {
-    const { registry, sessions } = this.#coordinator;
+    const { registry, sessions } = this.#parts;
     const channel = this.#channels.get(handle);
     const isTaking = (other: WorkerHandle) =>
       other !== handle && this.#channels.get(other)?.isStalled !== true;
     if (channel === undefined || !registry.ready.some(isTaking)) return;
     const isOwn = ({ sid }: Handoff) => sid !== undefined && sessions.ownerOf(sid) === handle;
     for (const handoff of channel.takeWaiting(isOwn)) {
-      if (handoff.opensSession) this.#coordinator.placement.arrived(handle, 1);
+      if (handoff.opensSession) this.#parts.placement.arrived(handle, 1);
       this.#send(handoff);
     }
   }
@@ -146,10 +152,10 @@ class StickyBalancer {
   #channelOf(handle: WorkerHandle): HandoffChannel {
     let channel = this.#channels.get(handle);
     if (channel === undefined) {
-      channel = new HandoffChannel(handle, this.#coordinator.lines, {
+      channel = new HandoffChannel(handle, this.#parts.lines, {
         onGone: (handoffs) => {
           // It cannot be written to, whatever else is known of it: nothing may be routed to it again.
-          this.#coordinator.registry.setState(handle, "dead");
+          this.#parts.registry.setState(handle, "dead");
           for (const handoff of handoffs) this.#route(handoff);
         },
         onStalled: () => this.#moveWaiting(handle),
@@ -164,59 +170,4 @@ class StickyBalancer {
 function takeConnections(server: Server, take: (socket: Socket) => void): void {
   server.removeAllListeners("connection");
   server.on("connection", take);
-}
-
-/**
- * Makes `server` (of `net`, `http`, `https` or `http2.createSecureServer()`) give its connections
- * to the workers: each to the worker that owns its session, new ones to the least loaded. The
- * server's own request handlers are not called any more; the workers answer.
- *
- * Works for the workers of a `ClusterManager`, and for those of plain `cluster.fork()`. Call it
- * before the first fork, and before or after `listen()`.
- *
- * @throws OptionError for an option that cannot work
- * @throws SupervisorError `ERR_SUPERVISOR_NOT_PRIMARY`, `ERR_SUPERVISOR_SERIALIZATION`
- */
-export function setupStickyMaster(server: Server, options?: StickyOptions): void {
-  if (typeof server?.on !== "function" || typeof server.listen !== "function") {
-    throw new OptionError("server", server, "a server of net, http, https or http2");
-  }
-  const coordinator = primaryCoordinator();
-  coordinator.useRouting(balance(coordinator, server, options));
-}
-
-/**
- * The same, for a manager's server: what it needs is for the workers of that manager alone.
- *
- * @returns how its workers have to take their connections
- */
-export function balance(
-  coordinator: Coordinator,
-  server: Server,
-  options?: StickyOptions,
-): Routing {
-  const resolved = resolveStickyOptions(options);
-  if (resolved.maxQueue !== undefined) coordinator.registry.plainMaxQueue = resolved.maxQueue;
-  probeForeignWorkers(coordinator.registry);
-  outliveAcceptErrors(server);
-
-  if (resolved.routing === "upstream" || !canStopReads()) {
-    if (resolved.routing !== "upstream") {
-      process.emitWarning(
-        "This runtime cannot stop a socket's reads; routing falls back to @socket.io/sticky.",
-        { code: "SUPERVISOR_UPSTREAM_ROUTING" },
-      );
-    }
-    // Loaded when needed only: it is not part of the way a connection normally takes.
-    const require = createRequire(import.meta.url);
-    const sticky = require("@socket.io/sticky") as typeof import("@socket.io/sticky");
-    sticky.setupMaster(server as import("node:http").Server, {
-      loadBalancingMethod: resolved.loadBalancingMethod,
-    });
-    return "upstream";
-  }
-  const balancer = new StickyBalancer(coordinator, resolved);
-  if (resolved.tls ?? server instanceof TlsServer) balancer.attachUntouched(server);
-  else balancer.attachTo(server);
-  return "direct";
 }

@@ -29,5 +29,5 @@ export const realSystem = (options: ResolvedManagerOptions): PoolSystem => ({
 /** As much of the registry as the pool needs. */
 export type PoolRegistry = Pick<
   WorkerRegistry,
-  "register" | "setState" | "wantedGeneration" | "readyBy" | "on" | "off"
+  "register" | "setState" | "prefer" | "readyBy" | "on" | "off"
 >;

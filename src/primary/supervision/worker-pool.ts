@@ -172,7 +172,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       this.#act(next.actions[0]);
       next = plan(state, this.#system.now());
     }
-    this.#registry.wantedGeneration = state.generation;
+    this.#registry.prefer(state.generation);
     if (this.#endAt !== undefined) {
       if (state.leaving.length === 0) this.#dispose();
     } else if (isSettled(state)) {

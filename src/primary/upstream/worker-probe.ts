@@ -8,8 +8,6 @@ const INTERVAL = 100;
 /** Prefix of the connection ids of probes; workers answer with the id they were given. */
 const PROBE = "supervisor-probe-";
 
-const probing = new WeakSet<WorkerRegistry>();
-
 /**
  * Finds out when a worker that runs `setupWorker()` of `@socket.io/sticky` can take connections.
  *
@@ -20,22 +18,32 @@ const probing = new WeakSet<WorkerRegistry>();
  *
  * Workers with our own setupWorker() say hello before the first probe, or ignore it.
  */
-export function probeForeignWorkers(registry: WorkerRegistry): void {
-  if (probing.has(registry)) return;
-  probing.add(registry);
+export class WorkerProbe {
+  readonly #registry: WorkerRegistry;
+  #isOn = false;
 
-  registry.on("forked", (handle) => {
-    const timer = setInterval(() => {
-      if (isKnown(handle)) clearInterval(timer);
-      else probe(handle);
-    }, INTERVAL).unref();
-  });
-  cluster.on("message", (worker, message: unknown) => {
-    const { type, connectionId } = (message ?? {}) as { type?: unknown; connectionId?: unknown };
-    if (typeof type !== "string" || !type.startsWith("sticky:http-response")) return;
-    if (typeof connectionId !== "string" || !connectionId.startsWith(PROBE)) return;
-    registry.adopted(registry.register(worker));
-  });
+  constructor(registry: WorkerRegistry) {
+    this.#registry = registry;
+  }
+
+  /** For workers that are forked from now on; a server is there that wants to know. */
+  start(): void {
+    if (this.#isOn) return;
+    this.#isOn = true;
+    const registry = this.#registry;
+    registry.on("forked", (handle) => {
+      const timer = setInterval(() => {
+        if (isKnown(handle)) clearInterval(timer);
+        else probe(handle);
+      }, INTERVAL).unref();
+    });
+    cluster.on("message", (worker, message: unknown) => {
+      const { type, connectionId } = (message ?? {}) as { type?: unknown; connectionId?: unknown };
+      if (typeof type !== "string" || !type.startsWith("sticky:http-response")) return;
+      if (typeof connectionId !== "string" || !connectionId.startsWith(PROBE)) return;
+      registry.adopted(registry.register(worker));
+    });
+  }
 }
 
 /** Whether nothing more is to be found out about it. */

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { Routing, ToWorker, WorkerVitals } from "../../protocol.js";
+import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
 import { SendQueue } from "../../send-queue.js";
 import { stderrRelay, stdoutRelay } from "../../std-streams.js";
 import { LinePrefixer } from "./line-prefixer.js";
@@ -41,6 +41,18 @@ export interface WorkerTerms {
   maxQueue: number;
 }
 
+/** Where its inspector listens, and how many handlers of SIGUSR1 its application has. */
+export interface InspectorFacts {
+  readonly url: string | null;
+  readonly usr1Handlers: number;
+}
+
+/** Connections that wait for a worker in this process, and the bytes that were read of them. */
+export interface WaitingHandoffs {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** Of workers of plain `cluster.fork()`: nobody but a balancer waits for them. */
 const PLAIN: WorkerTerms = {
   generation: 0,
@@ -56,35 +68,26 @@ const PLAIN: WorkerTerms = {
 /**
  * The primary's view of one worker process: what it was told, and what it said. It is not the
  * worker's own code (src/worker), and it decides nothing. Who else has something to remember of a
- * worker (pool, placement) keeps records of its own.
+ * worker (pool, placement) keeps records of its own: nobody writes its fields, and its verbs belong
+ * to one each (the registry, but where it says otherwise).
  */
 export class WorkerHandle {
   readonly worker: Worker;
   readonly terms: Readonly<WorkerTerms>;
   /** ms, monotonic. */
   readonly startedAt = performance.now();
-  state: WorkerState = "starting";
-  wasReady = false;
-  /** It has shown that it takes connections over IPC. */
-  adopts = false;
-  /** Why its process could not be started. */
-  startError: Error | undefined;
-  /** How it was when it was last heard of. */
-  vitals: WorkerVitals | undefined;
-  /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
-  isOurs = false;
-  /** Ports that it opened by itself. */
-  readonly ports = new Set<number>();
-  /** Path of its peer gateway. */
-  gateway: string | null = null;
-  /** Where its inspector listens, and how many handlers of SIGUSR1 its application has. */
-  inspector: { url: string | null; usr1Handlers: number } = { url: null, usr1Handlers: 0 };
-  /** Its inspector is being opened. */
-  isOpeningInspector = false;
-  /** Connections that wait for it in this process, with what was read of them. */
-  readonly handoffs = { count: 0, bytes: 0 };
-  /** Connections that it has been handed. */
-  arrivals = 0;
+  #state: WorkerState = "starting";
+  #wasReady = false;
+  #adopts = false;
+  #startError: Error | undefined;
+  #vitals: WorkerVitals | undefined;
+  #isOurs = false;
+  readonly #ports = new Set<number>();
+  #gateway: string | null = null;
+  #inspector: InspectorFacts = { url: null, usr1Handlers: 0 };
+  #isOpeningInspector = false;
+  readonly #handoffs = { count: 0, bytes: 0 };
+  #arrivals = 0;
   #isFull = false;
   readonly #messages: SendQueue;
   readonly #onSent: (handle: WorkerHandle) => void;
@@ -108,6 +111,128 @@ export class WorkerHandle {
     if (logPrefix) passOn(worker.process.stdout, prefix, (text) => stdoutRelay().write(text));
   }
 
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** It was ready once. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  become(state: WorkerState): void {
+    this.#state = state;
+    if (state === "ready") this.#wasReady = true;
+  }
+
+  /** It has shown that it takes connections over IPC. */
+  get adopts(): boolean {
+    return this.#adopts;
+  }
+
+  takesConnections(): void {
+    this.#adopts = true;
+  }
+
+  /** Why its process could not be started. */
+  get startError(): Error | undefined {
+    return this.#startError;
+  }
+
+  didNotStart(error: Error): void {
+    this.#startError = error;
+  }
+
+  /** How it was when it was last heard of. */
+  get vitals(): WorkerVitals | undefined {
+    return this.#vitals;
+  }
+
+  /** It runs our setupWorker(), so it understands more than `sticky:connection`. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
+  /** Ports that it opened by itself. */
+  get ports(): ReadonlySet<number> {
+    return this.#ports;
+  }
+
+  listensOn(port: number): void {
+    this.#ports.add(port);
+  }
+
+  /** Path of its peer gateway. */
+  get gateway(): string | null {
+    return this.#gateway;
+  }
+
+  /** Its gateway is somewhere else now, or nowhere: for `Gateways`. */
+  movedGateway(gateway: string | null): void {
+    this.#gateway = gateway;
+  }
+
+  /** Takes note of what it says of itself. */
+  heard(message: ToPrimary): void {
+    switch (message.type) {
+      case "supervisor:hello":
+        this.#isOurs = true;
+        break;
+      case "supervisor:ready":
+        this.#gateway = message.gateway;
+        break;
+      case "supervisor:heartbeat": {
+        const { type: _, ...vitals } = message;
+        this.#vitals = vitals;
+        break;
+      }
+      case "supervisor:inspector":
+        this.#inspector = { url: message.url, usr1Handlers: message.usr1Handlers };
+        break;
+    }
+  }
+
+  get inspector(): InspectorFacts {
+    return this.#inspector;
+  }
+
+  /** Its inspector is being opened: for `Inspections`. @param open gives the address */
+  async openInspector(open: () => Promise<string>): Promise<string> {
+    this.#isOpeningInspector = true;
+    try {
+      const url = await open();
+      this.#inspector = { ...this.#inspector, url };
+      return url;
+    } finally {
+      this.#isOpeningInspector = false;
+    }
+  }
+
+  /** Its inspector is closed: for `Inspections`. */
+  closedInspector(): void {
+    this.#inspector = { ...this.#inspector, url: null };
+  }
+
+  get handoffs(): WaitingHandoffs {
+    return this.#handoffs;
+  }
+
+  /** So many connections more, or fewer, wait for it: for `HandoffChannel`. */
+  countHandoffs(count: number, bytes: number): void {
+    this.#handoffs.count += count;
+    this.#handoffs.bytes += bytes;
+  }
+
+  /** Connections that it has got. */
+  get arrivals(): number {
+    return this.#arrivals;
+  }
+
+  /** So many connections more have arrived there: for `HandoffChannel`. */
+  tookHandoffs(count: number): void {
+    this.#arrivals += count;
+  }
+
   /** What a description of its end quotes, beside what it writes to stderr. */
   note(text: string): void {
     this.#stderr = (this.#stderr + text).slice(-STDERR_BYTES);
@@ -123,12 +248,12 @@ export class WorkerHandle {
 
   /** A debugger may have stopped it: its silence does not say that it hangs. */
   get isInspected(): boolean {
-    return this.isOpeningInspector || this.inspector.url !== null;
+    return this.#isOpeningInspector || this.#inspector.url !== null;
   }
 
   /** Bytes that wait for it in this process: messages, and what was read of connections. */
   get queue(): number {
-    return this.#messages.bytes + this.handoffs.bytes;
+    return this.#messages.bytes + this.#handoffs.bytes;
   }
 
   /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
-import { SupervisorError, type WorkerExit } from "../../errors.js";
+import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import { isToPrimary, type ToPrimary } from "../../protocol.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
@@ -26,7 +26,7 @@ interface RegistryEvents {
 /**
  * All workers of this primary, whoever forked them: the manager, or plain `cluster.fork()`.
  *
- * There is one per process, as there is one `node:cluster` per process. It records facts and
+ * There is one per process (composition.ts), as there is one `node:cluster`. It records facts and
  * passes them on; who may route what to whom is decided elsewhere.
  *
  * Invariant: `ready` holds exactly the workers in state "ready" that take connections over IPC, so
@@ -37,10 +37,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   #ready: readonly WorkerHandle[] = [];
   #newest: readonly WorkerHandle[] = [];
   #wantedGeneration = 0;
-  /** By what workers become ready, for messages; by default it follows from their terms. */
-  readyBy: string | undefined;
-  /** Bytes that may wait for a worker of plain `cluster.fork()`; managers say it for theirs. */
-  plainMaxQueue = MAX_QUEUE;
+  #plainMaxQueue = MAX_QUEUE;
+  #readyBy: string | undefined;
 
   constructor() {
     super();
@@ -53,7 +51,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     );
     cluster.on("listening", (worker, { port }) =>
       this.#withHandle(worker, (handle) => {
-        handle.ports.add(port);
+        handle.listensOn(port);
         this.#onSelfDeclared(handle);
       }),
     );
@@ -63,6 +61,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
 
   get all(): IterableIterator<WorkerHandle> {
     return this.#handles.values();
+  }
+
+  /** Workers that take part: those that run our setupWorker() and can be reached. */
+  *members(): Iterable<WorkerHandle> {
+    for (const handle of this.#handles.values())
+      if (handle.isOurs && handle.state !== "dead") yield handle;
   }
 
   /** No worker is left. */
@@ -75,12 +79,28 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   }
 
   /**
-   * The generation that a reload wants. Ready workers of it, or of a later one, get the new
+   * Says which generation a reload wants. Ready workers of it, or of a later one, get the new
    * sessions as soon as there are any (S1); before, and when the reload was abandoned, all do.
    */
-  set wantedGeneration(generation: number) {
+  prefer(generation: number): void {
+    if (this.#wantedGeneration === generation) return;
     this.#wantedGeneration = generation;
     this.#choose();
+  }
+
+  /** By what workers become ready, for messages; `undefined`: it follows from their terms. */
+  get readyBy(): string | undefined {
+    return this.#readyBy;
+  }
+
+  /** Says so of all workers, from now on. */
+  expectReadyBy(what: string): void {
+    this.#readyBy = what;
+  }
+
+  /** @param bytes that may wait for a worker of plain `cluster.fork()`; managers say it for theirs */
+  limitPlainQueues(bytes: number): void {
+    this.#plainMaxQueue = bytes;
   }
 
   /** Ready workers that may get new sessions. */
@@ -96,13 +116,13 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   register(worker: Worker, terms?: Partial<WorkerTerms>): WorkerHandle {
     const known = this.#handles.get(worker.id);
     if (known !== undefined) return known;
-    const plain = { maxQueue: this.plainMaxQueue };
+    const plain = { maxQueue: this.#plainMaxQueue };
     const handle = new WorkerHandle(worker, terms ?? plain, this.#onSent);
     // An error without a listener would end the primary (S5). One without a pid is a process that
     // could not be started (EAGAIN, EMFILE; with ENOMEM `fork()` throws): no exit will follow.
     worker.on("error", (error: Error) => {
       if (worker.process.pid !== undefined) return;
-      handle.startError = error;
+      handle.didNotStart(error);
       this.#onExit(worker, null, null);
     });
     if (!worker.isDead()) {
@@ -114,19 +134,17 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
 
   setState(handle: WorkerHandle, state: WorkerState): void {
     if (handle.state === state || handle.state === "dead") return;
-    handle.state = state;
+    const isFirstTime = state === "ready" && !handle.wasReady;
+    handle.become(state);
     this.#choose();
-    if (state === "ready" && !handle.wasReady) {
-      handle.wasReady = true;
-      this.emit("ready", handle);
-    }
+    if (isFirstTime) this.emit("ready", handle);
     if (state === "dead") this.emit("gone", handle);
     this.emit("state", handle);
   }
 
   /** `handle` has shown that it takes connections. */
   adopted(handle: WorkerHandle): void {
-    handle.adopts = true;
+    handle.takesConnections();
     if (handle.state === "starting") this.setState(handle, "ready");
     else this.#choose();
   }
@@ -147,19 +165,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
       if (isOurs(message)) socket?.destroy(); // broken, and nobody else will take it
       return;
     }
-    if (message.type === "supervisor:hello") handle.isOurs = true;
-    if (message.type === "supervisor:ready") {
-      handle.gateway = message.gateway;
-      this.adopted(handle);
-    }
-    if (message.type === "supervisor:heartbeat") {
-      const { type: _, ...vitals } = message;
-      handle.vitals = vitals;
-    }
-    if (message.type === "supervisor:inspector") {
-      const { url, usr1Handlers } = message;
-      handle.inspector = { url, usr1Handlers };
-    }
+    handle.heard(message);
+    if (message.type === "supervisor:ready") this.adopted(handle);
     this.emit("message", handle, message, socket);
   }
 
@@ -206,18 +213,4 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
 function isOurs(message: unknown): boolean {
   const { type } = (message ?? {}) as { type?: unknown };
   return typeof type === "string" && type.startsWith("supervisor:");
-}
-
-let registry: WorkerRegistry | undefined;
-
-/** The registry of this process. */
-export function workerRegistry(): WorkerRegistry {
-  if (cluster.isWorker) {
-    throw new SupervisorError(
-      "ERR_SUPERVISOR_NOT_PRIMARY",
-      "This belongs into the primary process; guard it with manager.isPrimary().",
-    );
-  }
-  registry ??= new WorkerRegistry();
-  return registry;
 }

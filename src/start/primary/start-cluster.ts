@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { SupervisorError, WorkerBootError } from "../../errors.js";
 import { ClusterManager } from "../../primary/cluster-manager.js";
-import { primaryCoordinator } from "../../primary/coordinator.js";
+import { primaryParts } from "../../primary/composition.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../primary/workers/worker-registry.js";
 import type { ToPrimary } from "../../protocol.js";
@@ -29,8 +29,8 @@ export class StartedCluster {
     this.#onFiles = onFiles;
     this.manager = new ClusterManager(settings.manager);
     const { options } = this.manager;
-    this.#registry = primaryCoordinator().registry;
-    this.#registry.readyBy = "listen() on a port";
+    this.#registry = primaryParts().registry;
+    this.#registry.expectReadyBy("listen() on a port");
     this.#ports = new SharedPorts(this.#registry, {
       loadBalancingMethod: options.stickyLoadBalancingMethod,
       routing: options.routing,

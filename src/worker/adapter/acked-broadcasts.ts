@@ -4,7 +4,7 @@ import { Type } from "./message-types.js";
 
 /** A broadcast that waits for acknowledgements of other workers' clients. */
 interface Pending {
-  /** Servers that were there when it was sent, and that have not settled yet. */
+  /** Adapters that it was sent to, and that have not settled yet. */
   readonly servers: Map<string, { clients: number; acks: number }>;
   readonly onServer: (clients: number) => void;
   readonly onAck: (answer: unknown) => void;
@@ -20,21 +20,27 @@ interface Pending {
 export class AckedBroadcasts {
   readonly #pending = new Map<string, Pending>();
 
-  /** @returns the id of the request */
+  /**
+   * @param timeout after which answers are of no use (ms)
+   * @returns the id of the request
+   */
   start(
-    servers: readonly string[],
     onServer: (clients: number) => void,
     onAck: (answer: unknown) => void,
     timeout = 0,
   ): string {
     const requestId = randomBytes(8).toString("hex");
-    this.#pending.set(requestId, {
-      servers: new Map(servers.map((uid) => [uid, { clients: -1, acks: 0 }])),
-      onServer,
-      onAck,
-    });
+    this.#pending.set(requestId, { servers: new Map(), onServer, onAck });
     setTimeout(() => this.#pending.delete(requestId), timeout).unref();
     return requestId;
+  }
+
+  /** It was sent to these adapters, and did not concern so many others. */
+  sent(requestId: string, servers: Iterable<string>, unconcerned = 0): void {
+    const pending = this.#pending.get(requestId);
+    if (pending === undefined) return; // its time is up
+    for (const uid of servers) pending.servers.set(uid, { clients: -1, acks: 0 });
+    for (let n = 0; n < unconcerned; n++) pending.onServer(0);
   }
 
   onResponse(response: ClusterResponse): void {
@@ -54,11 +60,9 @@ export class AckedBroadcasts {
     if (server.clients === server.acks) this.#settle(pending, uid, server.acks);
   }
 
-  /** A server is gone; or `requestId` does not concern it. */
-  lost(uid: string, requestId?: string): void {
-    const only = requestId === undefined ? undefined : this.#pending.get(requestId);
-    const concerned = requestId === undefined ? this.#pending.values() : only ? [only] : [];
-    for (const pending of concerned) {
+  /** A server is gone. */
+  lost(uid: string): void {
+    for (const pending of this.#pending.values()) {
       const server = pending.servers.get(uid);
       if (server !== undefined) this.#settle(pending, uid, server.acks);
     }

@@ -1,30 +1,29 @@
-import { NodeClusterAdapter } from "@socket.io/cluster-adapter";
-import { Adapter, type ClusterMessage, type ClusterResponse } from "socket.io-adapter";
+import {
+  Adapter,
+  ClusterAdapterWithHeartbeat,
+  type ClusterMessage,
+  type ClusterResponse,
+} from "socket.io-adapter";
 import {
   ADAPTER_SOURCE,
   type AdapterMessage,
-  AdapterType,
   claimsAdapter,
   isAdapterMessage,
 } from "../../adapter-protocol.js";
 import { primaryChannel } from "../primary-channel.js";
+import { AckedBroadcasts } from "./acked-broadcasts.js";
 import { toCloneable, toPayload } from "./cloneable.js";
+import { Type } from "./message-types.js";
 
-type Namespace = ConstructorParameters<typeof NodeClusterAdapter>[0];
-type Packet = Parameters<NodeClusterAdapter["broadcast"]>[0];
-type Opts = Parameters<NodeClusterAdapter["broadcast"]>[1];
+type Base = ClusterAdapterWithHeartbeat;
+type Namespace = Adapter["nsp"];
+type Packet = Parameters<Base["broadcast"]>[0];
+type Opts = Parameters<Base["broadcast"]>[1];
 type Room = string;
-type BroadcastArgs = Parameters<NodeClusterAdapter["broadcastWithAck"]>;
+type BroadcastArgs = Parameters<Base["broadcastWithAck"]>;
 
-/** A broadcast that waits for acknowledgements of other workers' clients. */
-interface PendingBroadcast {
-  /** Adapters that were there when it was sent, and that have not settled yet. */
-  readonly servers: Map<string, { clients: number; acks: number }>;
-  readonly onServer: (clients: number) => void;
-}
-
-const { BROADCAST, SOCKETS_JOIN, SOCKETS_LEAVE, DISCONNECT_SOCKETS } = AdapterType;
-const { ADAPTER_CLOSE, BROADCAST_ACK, BROADCAST_CLIENT_COUNT } = AdapterType;
+const { BROADCAST, SOCKETS_JOIN, SOCKETS_LEAVE, DISCONNECT_SOCKETS } = Type;
+const { ADAPTER_CLOSE, BROADCAST_ACK, BROADCAST_CLIENT_COUNT } = Type;
 
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
@@ -72,8 +71,8 @@ function warnBroken(): void {
 }
 
 /**
- * The cluster adapter of `@socket.io/cluster-adapter`, which relays through the primary, with
- * these things made right:
+ * A cluster adapter that relays through the primary, with the messages and the heartbeats of
+ * `@socket.io/cluster-adapter`, whose adapter can take part. It differs from that one:
  *
  * - one listener for all namespaces, taken off again when a namespace ends (dynamic namespaces
  *   would pile up listeners);
@@ -87,30 +86,30 @@ function warnBroken(): void {
  * - data that cannot be cloned (a function in `socket.data`) is left out instead of ending the
  *   process.
  */
-export class IpcAdapter extends NodeClusterAdapter {
-  readonly #broadcasts = new Map<string, PendingBroadcast>();
+export class IpcAdapter extends ClusterAdapterWithHeartbeat {
+  readonly #acked = new AckedBroadcasts();
   /** Resolves when the other workers' answers to our greeting are here. */
   readonly #introduced: Promise<unknown>;
   #isIntroduced = false;
 
   constructor(nsp: Namespace) {
-    const before = new Set(process.listeners("message"));
-    super(nsp);
-    for (const listener of process.listeners("message")) {
-      if (!before.has(listener)) process.off("message", listener);
-    }
+    super(nsp, {});
     // With connectionStateRecovery, which no adapter over IPC supports, the base class would add an
     // offset to each event's arguments, and clients would see it.
     Object.defineProperty(this, "addOffsetIfNecessary", { value: () => {} });
     if (adapters.size === 0) process.on("message", dispatch);
     const name = wireName(nsp);
     adapters.set(name, (adapters.get(name) ?? new Set()).add(this));
+    super.init(); // the greeting: not every socket.io that this package works with calls init()
     this.#introduced = primaryChannel()
       .whois("")
       .then(() => {
         this.#isIntroduced = true;
       });
   }
+
+  /** The constructor has greeted the others already. */
+  override init(): void {}
 
   override broadcast(packet: Packet, opts: Opts): Promise<void> {
     // First here: a packet that cannot be encoded throws before the others get it.
@@ -154,8 +153,8 @@ export class IpcAdapter extends NodeClusterAdapter {
   }
 
   override async fetchSockets(
-    ...args: Parameters<NodeClusterAdapter["fetchSockets"]>
-  ): ReturnType<NodeClusterAdapter["fetchSockets"]> {
+    ...args: Parameters<Base["fetchSockets"]>
+  ): ReturnType<Base["fetchSockets"]> {
     await this.#introduced;
     return super.fetchSockets(...args);
   }
@@ -166,7 +165,7 @@ export class IpcAdapter extends NodeClusterAdapter {
   }
 
   receive(message: AdapterMessage): void {
-    if (message.type === ADAPTER_CLOSE) this.#completeWithout(message.uid);
+    if (message.type === ADAPTER_CLOSE) this.#acked.lost(message.uid);
     this.onMessage({ ...message, nsp: this.nsp.name } as unknown as ClusterMessage);
   }
 
@@ -191,88 +190,39 @@ export class IpcAdapter extends NodeClusterAdapter {
     relay({ ...response, source: ADAPTER_SOURCE, requesterUid, nsp: wireName(this.nsp) });
   }
 
-  /**
-   * socket.io waits until as many servers have told their number of clients as there were, and as
-   * many acknowledgements came as they told. A server that dies would leave both short. So each
-   * server is told of only when it is complete, or dead, with the acknowledgements that came.
-   */
-  override broadcastWithAck(...[packet, opts, onServer, onAck]: BroadcastArgs): void {
+  override broadcastWithAck(...args: BroadcastArgs): void {
     if (!this.#isIntroduced) {
       // Whoever called has gone on; without answers its own timeout tells it.
       this.#introduced
-        .then(() => this.broadcastWithAck(packet, opts, onServer, onAck))
+        .then(() => this.broadcastWithAck(...args))
         .catch((error: Error) => process.emitWarning(error));
       return;
     }
+    const [packet, opts, onServer, onAck] = args;
     const others = [...this.#peers()];
+    local.broadcastWithAck.call(this, packet, opts, onServer, onAck);
     if (opts.flags?.local) {
-      super.broadcastWithAck(packet, opts, onServer, onAck);
       for (const _ of others) onServer(0);
       return;
     }
-    const pending: PendingBroadcast = {
-      servers: new Map(others.map((uid) => [uid, { clients: -1, acks: 0 }])),
-      onServer,
-    };
-    const before = new Set(this.#ackRequests().keys());
-    super.broadcastWithAck(packet, opts, onServer, onAck);
-    for (const requestId of this.#ackRequests().keys()) {
-      if (!before.has(requestId)) this.#track(requestId, pending, opts.flags?.timeout);
-    }
+    const requestId = this.#acked.start(onServer, onAck, opts.flags?.timeout);
+    this.#acked.sent(requestId, others);
+    const data = { packet, opts: encode(opts), requestId };
+    this.publish({ type: BROADCAST, data } as unknown as Parameters<this["publish"]>[0]);
   }
 
   override onResponse(response: ClusterResponse): void {
     const type: number = response.type;
-    if (type !== BROADCAST_CLIENT_COUNT && type !== BROADCAST_ACK) {
-      super.onResponse(response);
-      return;
-    }
-    const { uid, data } = response as unknown as {
-      uid: string;
-      data: { requestId: string; clientCount: number };
-    };
-    const pending = this.#broadcasts.get(data.requestId);
-    const server = pending?.servers.get(uid);
-    if (pending === undefined || server === undefined) return; // it joined after the broadcast
-    if (type === BROADCAST_CLIENT_COUNT) {
-      server.clients = data.clientCount;
-    } else {
-      server.acks++;
-      super.onResponse(response);
-    }
-    if (server.clients === server.acks) this.#settle(pending, uid, server.acks);
-  }
-
-  /** A peer has said goodbye, or the primary said it on its behalf. */
-  #completeWithout(uid: string): void {
-    for (const pending of this.#broadcasts.values()) {
-      const server = pending.servers.get(uid);
-      if (server !== undefined) this.#settle(pending, uid, server.acks);
-    }
-  }
-
-  #settle(pending: PendingBroadcast, uid: string, clients: number): void {
-    pending.servers.delete(uid);
-    pending.onServer(clients);
-  }
-
-  #track(requestId: string, pending: PendingBroadcast, timeout = 0): void {
-    this.#broadcasts.set(requestId, pending);
-    setTimeout(() => this.#broadcasts.delete(requestId), timeout).unref();
+    if (type === BROADCAST_CLIENT_COUNT || type === BROADCAST_ACK) this.#acked.onResponse(response);
+    else super.onResponse(response);
   }
 
   /** uids of the other workers' adapters (a private field of the base class). */
   #peers(): Iterable<string> {
     return (this as unknown as { nodesMap: Map<string, number> }).nodesMap.keys();
   }
-
-  /** Broadcasts under way, by request id (a private field of the base class). */
-  #ackRequests(): Map<string, unknown> {
-    return (this as unknown as { ackRequests: Map<string, unknown> }).ackRequests;
-  }
 }
 
-/** Not a method: the base class publishes from its constructor, before private fields exist. */
 function relay(message: object): void {
   try {
     primaryChannel().relay(message);

@@ -76,7 +76,7 @@ export async function enterMesh(
   // Where it listened is gone; connections that there are stay.
   channel.on("supervisor:listen", ({ dir }) => {
     wire.dir = dir;
-    void listenAndTell(entered, channel);
+    listenAndTell(entered, channel).catch((error: Error) => process.emitWarning(error));
   });
   const answered = new Promise<void>((resolve) => {
     channel.once("supervisor:mesh", (entrance) => {
@@ -91,15 +91,18 @@ export async function enterMesh(
   return { transport, ready: () => entered.ready() };
 }
 
-/** Never rejects: a worker that cannot listen reaches the others all the same, and says so. */
+/** Never rejects: a worker that cannot listen reaches those who can all the same, and says so. */
 async function listenAndTell(mesh: Mesh, channel: PrimaryChannel): Promise<void> {
   let address = "";
   try {
     address = await mesh.listen();
   } catch (error) {
-    process.emitWarning(`Workers to come cannot reach this one: ${(error as Error).message}`, {
-      code: "SUPERVISOR_GATEWAY",
-    });
+    process.emitWarning(
+      `Other workers cannot reach this one, which connects to them: ${(error as Error).message}`,
+      {
+        code: "SUPERVISOR_GATEWAY",
+      },
+    );
   }
   channel.send({ type: "supervisor:mesh-enter", address });
 }

@@ -11,8 +11,8 @@ import type {
   ClusterTransport,
   EncodedBroadcast,
   Room,
+  Sent,
   Station,
-  Unconcerned,
   WireOpts,
 } from "./transport.js";
 
@@ -77,7 +77,7 @@ export class MeshTransport implements ClusterTransport {
     if (hashes.length > 0) this.#mesh.own.leave(hashes);
   }
 
-  publish(station: Station, message: ClusterMessage, unconcerned?: Unconcerned): void {
+  publish(station: Station, message: ClusterMessage, sent?: Sent): void {
     const frame = messageFrame(message); // now: the application may change what is in it
     const opts = "data" in message && "opts" in message.data ? message.data.opts : undefined;
     const joins = message.type === (Type.SOCKETS_JOIN as ClusterMessage["type"]);
@@ -88,14 +88,14 @@ export class MeshTransport implements ClusterTransport {
       station,
       opts as WireOpts | undefined,
       () => frame,
-      unconcerned,
+      sent,
       (peer) => {
         if (joins) peer.presume(hashes);
       },
     );
   }
 
-  broadcast(station: Station, broadcast: EncodedBroadcast, unconcerned?: Unconcerned): void {
+  broadcast(station: Station, broadcast: EncodedBroadcast, sent?: Sent): void {
     const { parts } = broadcast.packet;
     // Strings cannot change, so nothing is done for those who do not exist.
     let frame = parts.every((part) => typeof part === "string")
@@ -105,7 +105,7 @@ export class MeshTransport implements ClusterTransport {
       frame ??= broadcastFrame(broadcast);
       return frame;
     };
-    this.#post(station, broadcast.opts, make, unconcerned);
+    this.#post(station, broadcast.opts, make, sent);
   }
 
   respond(_station: Station, requesterUid: string, response: ClusterResponse): void {
@@ -127,13 +127,13 @@ export class MeshTransport implements ClusterTransport {
     return new Promise((resolve) => this.#mesh.post(resolve));
   }
 
-  /** @param sent is called for each worker that the frame was sent to */
+  /** @param sentTo is called for each worker that the frame was sent to */
   #post(
     station: Station,
     opts: WireOpts | undefined,
     frame: () => Buffer,
-    unconcerned?: Unconcerned,
-    sent?: (peer: Peer) => void,
+    sent?: Sent,
+    sentTo?: (peer: Peer) => void,
   ): void {
     const audience =
       opts === undefined
@@ -141,22 +141,22 @@ export class MeshTransport implements ClusterTransport {
         : new RoomAudience(this.#seedsOf(station), opts.rooms, (id) => station.hasSocket(id));
     this.#mesh.post(() => {
       const { peers } = this.#mesh;
-      if (peers.size === 0) return;
       const concerns = audience.among(peers.values());
       for (const peer of peers.values()) {
         if (concerns(peer)) {
           peer.sendData(frame());
-          sent?.(peer);
+          sentTo?.(peer);
         } else {
           peer.counters.suppressed++;
         }
       }
-      if (unconcerned === undefined) return;
-      const left: string[] = [];
+      if (sent === undefined) return;
+      const concerned: string[] = [];
+      const others: string[] = [];
       for (const [uid, peer] of this.#othersOf(station.wireName)) {
-        if (!concerns(peer)) left.push(uid);
+        (concerns(peer) ? concerned : others).push(uid);
       }
-      unconcerned(left);
+      sent(concerned, others);
     });
   }
 

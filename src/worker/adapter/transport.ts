@@ -37,8 +37,11 @@ export interface Station {
   hasSocket(id: string): boolean;
 }
 
-/** Gets the uids of servers that a message was not sent to, since it does not concern them. */
-export type Unconcerned = (uids: string[]) => void;
+/**
+ * Gets the uids of the servers that a message was just sent to, and of those that it was not sent
+ * to, since it does not concern them.
+ */
+export type Sent = (concerned: string[], unconcerned: string[]) => void;
 
 /**
  * What stands below the adapters of a worker: takes messages to the other workers, and tells who
@@ -51,8 +54,8 @@ export interface ClusterTransport {
   joined(station: Station, rooms: readonly Room[], socket: string, isFirst: boolean): void;
   /** Rooms have no member here any more; `isLast`: nor does the namespace. */
   left(station: Station, rooms: readonly Room[], isLast: boolean): void;
-  publish(station: Station, message: ClusterMessage, unconcerned?: Unconcerned): void;
-  broadcast(station: Station, broadcast: EncodedBroadcast, unconcerned?: Unconcerned): void;
+  publish(station: Station, message: ClusterMessage, sent?: Sent): void;
+  broadcast(station: Station, broadcast: EncodedBroadcast, sent?: Sent): void;
   respond(station: Station, requesterUid: string, response: ClusterResponse): void;
   /** Answers `fetchSockets()`. */
   found(station: Station, found: FoundSockets): void;

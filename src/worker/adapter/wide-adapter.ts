@@ -1,26 +1,28 @@
 import type { ClusterMessage, ClusterResponse, MessageType } from "socket.io-adapter";
-import { Adapter, ClusterAdapter, ClusterAdapterWithHeartbeat } from "socket.io-adapter";
+import { Adapter, ClusterAdapter } from "socket.io-adapter";
 import { AckedBroadcasts } from "./acked-broadcasts.js";
 import { toPayload } from "./cloneable.js";
 import { Capture, type EncodedPacket, type Packet, toEncodedPacket } from "./encoded-packet.js";
 import { Later } from "./later.js";
 import { eachSocket, writeToClients } from "./local-clients.js";
 import { Type } from "./message-types.js";
+import { Questions } from "./questions.js";
 import type { FoundSockets, SocketDetails } from "./sockets-frame.js";
-import type { ClusterTransport, EncodedBroadcast, Room, Station, WireOpts } from "./transport.js";
+import type {
+  ClusterTransport,
+  EncodedBroadcast,
+  Room,
+  Sent,
+  Station,
+  WireOpts,
+} from "./transport.js";
 
-type Opts = Parameters<ClusterAdapterWithHeartbeat["broadcast"]>[1];
-type AckArgs = Parameters<ClusterAdapterWithHeartbeat["broadcastWithAck"]>;
+type Opts = Parameters<ClusterAdapter["broadcast"]>[1];
+type AckArgs = Parameters<ClusterAdapter["broadcastWithAck"]>;
 type Namespace = Adapter["nsp"];
 
 /** `fetchSockets()` in another worker. */
 type Question = ClusterMessage & { data: { opts: WireOpts; requestId: string } };
-
-/** What TypeScript hides of the base classes. */
-interface Hidden {
-  readonly cleanupTimer: NodeJS.Timeout;
-  readonly nodesMap: Map<string, number>;
-}
 
 /** Calls are done when they return, and throw what goes wrong: nobody awaits them. */
 const DONE = Promise.resolve();
@@ -28,11 +30,9 @@ const DONE = Promise.resolve();
 /** What an adapter does with the clients of its own process; without waiting for anything. */
 const local = Adapter.prototype;
 
-/** The base class of the base class, without heartbeats; TypeScript hides these methods. */
-const base = ClusterAdapter.prototype as unknown as {
-  onMessage(message: ClusterMessage): void;
-  publish(message: object): void;
-};
+/** The same where it is typed for adapters that take their time: this one returns nothing. */
+const memory: { addAll(id: string, rooms: Set<Room>): void; del(id: string, room: Room): void } =
+  Adapter.prototype;
 
 /**
  * All of Socket.IO's cross-server API (C1) over a transport that knows who is there.
@@ -42,20 +42,21 @@ const base = ClusterAdapter.prototype as unknown as {
  * What a worker does to its own clients is done when the call returns, as without an adapter.
  * Packets are encoded once, here, and written to clients of other workers as they are (M5).
  */
-export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station {
+export class WideAdapter extends ClusterAdapter implements Station {
   readonly wireName: string;
   declare readonly uid: string;
   readonly #transport: ClusterTransport;
   readonly #capture: Capture;
+  readonly #servers = new Set<string>();
   readonly #acked = new AckedBroadcasts();
+  readonly #questions = new Questions<unknown>();
   /** Resolves when the other servers of the namespace are known. */
   readonly #introduced: Promise<void>;
   #isIntroduced = false;
 
   /** @param scope keeps the namespaces of this process's servers apart */
   constructor(nsp: Namespace, transport: ClusterTransport, scope: string) {
-    super(nsp, {});
-    clearInterval(this.#hidden.cleanupTimer);
+    super(nsp);
     this.wireName = scope + nsp.name;
     this.#transport = transport;
     this.#capture = new Capture((this as unknown as { encoder: Capture }).encoder);
@@ -69,31 +70,34 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     });
   }
 
-  get #hidden(): Hidden {
-    return this as unknown as Hidden;
-  }
-
-  override init(): void {}
-
   override close(): void {
-    super.close();
     this.#transport.close(this);
   }
 
   met(uid: string): void {
-    super.onMessage({ type: Type.HEARTBEAT, uid, nsp: this.nsp.name } as ClusterMessage);
+    this.#servers.add(uid);
   }
 
   lost(uid: string): void {
-    super.onMessage({ type: Type.ADAPTER_CLOSE, uid, nsp: this.nsp.name } as ClusterMessage);
+    this.#servers.delete(uid);
+    this.#questions.lost(uid);
     this.#acked.lost(uid);
+  }
+
+  /** uids of the namespace's servers in other workers. */
+  get servers(): ReadonlySet<string> {
+    return this.#servers;
+  }
+
+  /** Of each `fetchSockets()` and `serverSideEmit()` under way: how many servers have not answered. */
+  get waitingFor(): number[] {
+    return this.#questions.waitingFor;
   }
 
   hasSocket(id: string): boolean {
     return this.sids.has(id);
   }
 
-  /** The base class of the base class: who is there is not to be learnt from messages. */
   receive(message: ClusterMessage): void {
     if (message.type === (Type.FETCH_SOCKETS as MessageType)) {
       this.#tellSockets(message as Question);
@@ -101,7 +105,7 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     }
     const named = { ...message, nsp: this.nsp.name };
     try {
-      base.onMessage.call(this, named);
+      super.onMessage(named);
     } catch (error) {
       // A payload that no parser can encode (a cycle, a BigInt) is the sender's mistake, not ours.
       if (message.type !== (Type.BROADCAST as MessageType)) throw error;
@@ -126,8 +130,7 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   }
 
   receiveSockets({ uid, requestId, sockets }: FoundSockets): void {
-    const answer = { type: Type.FETCH_SOCKETS_RESPONSE, uid, nsp: this.nsp.name };
-    super.onResponse({ ...answer, data: { requestId, sockets } } as unknown as ClusterResponse);
+    this.#questions.answer(requestId, uid, sockets);
   }
 
   override addAll(id: string, rooms: Set<Room>): Promise<void> {
@@ -135,13 +138,13 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     for (const room of rooms) if (!this.rooms.has(room)) created.push(room);
     // First the others: listeners of the application, and the client, hear of it only then.
     this.#transport.joined(this, created, id, this.sids.size === 0);
-    super.addAll(id, rooms);
+    memory.addAll.call(this, id, rooms);
     return new Later(() => this.#transport.told());
   }
 
   override del(id: string, room: Room): void {
     const was = this.rooms.has(room);
-    super.del(id, room);
+    memory.del.call(this, id, room);
     if (was && !this.rooms.has(room)) this.#transport.left(this, [room], false);
   }
 
@@ -162,17 +165,22 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
 
   override broadcastWithAck(...args: AckArgs): void {
     if (!this.#isIntroduced) {
-      void this.#introduced.then(() => this.broadcastWithAck(...args));
+      this.#introduced
+        .then(() => this.broadcastWithAck(...args))
+        .catch((error: Error) => process.emitWarning(error));
       return;
     }
     const [packet, opts, onServer, onAck] = args;
-    const others = [...this.#hidden.nodesMap.keys()];
     local.broadcastWithAck.call(this, packet, opts, onServer, onAck);
     if (opts.flags?.local) {
-      for (const _ of others) onServer(0);
+      // As many as `serverCount()` says, which is asked for in the same turn.
+      const tell = () => {
+        for (const _ of this.#servers) onServer(0);
+      };
+      this.#transport.heard().then(tell, tell);
       return;
     }
-    const requestId = this.#acked.start(others, onServer, onAck, opts.flags?.timeout);
+    const requestId = this.#acked.start(onServer, onAck, opts.flags?.timeout);
     this.#publishBroadcast(packet, opts, requestId);
   }
 
@@ -180,12 +188,12 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   #publishBroadcast(packet: Packet, opts: Opts, requestId?: string): void {
     const encoded = toEncodedPacket(packet, this.#capture.last);
     this.#capture.last = undefined;
-    const unconcerned = (uids: string[]): void => {
-      for (const uid of uids) this.#acked.lost(uid, requestId);
-    };
-    const after = requestId === undefined ? undefined : unconcerned;
-    if (encoded === undefined) this.#publishAsItIs(packet, opts, requestId, after);
-    else this.#transport.broadcast(this, this.#encoded(encoded, opts, requestId), after);
+    const sent: Sent | undefined =
+      requestId === undefined
+        ? undefined
+        : (uids, others) => this.#acked.sent(requestId, uids, others.length);
+    if (encoded === undefined) this.#publishAsItIs(packet, opts, requestId, sent);
+    else this.#transport.broadcast(this, this.#encoded(encoded, opts, requestId), sent);
   }
 
   #encoded(packet: EncodedPacket, opts: Opts, requestId: string | undefined): EncodedBroadcast {
@@ -193,16 +201,11 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
   }
 
   /** For the parsers whose packets only they can understand. */
-  #publishAsItIs(
-    packet: Packet,
-    opts: Opts,
-    requestId?: string,
-    unconcerned?: (uids: string[]) => void,
-  ): void {
+  #publishAsItIs(packet: Packet, opts: Opts, requestId?: string, sent?: Sent): void {
     const payload = { ...packet, data: toPayload(packet.data) };
     const data = { packet: payload, opts: encode(opts), requestId };
     const message = { type: Type.BROADCAST, uid: this.uid, nsp: this.wireName, data };
-    this.#transport.publish(this, message as unknown as ClusterMessage, unconcerned);
+    this.#transport.publish(this, message as unknown as ClusterMessage, sent);
   }
 
   override addSockets(opts: Opts, rooms: Room[]): Promise<void> {
@@ -224,54 +227,65 @@ export class WideAdapter extends ClusterAdapterWithHeartbeat implements Station 
     return DONE;
   }
 
-  #tell(type: number, data: object): void {
-    this.publish({ type, data } as never);
+  #tell(type: number, data: object, sent?: Sent): void {
+    const message = { type, uid: this.uid, nsp: this.wireName, data };
+    this.#transport.publish(this, message as unknown as ClusterMessage, sent);
   }
 
+  /**
+   * Those that a message of this turn is sent to, or would be if it concerned them: an emit with
+   * acknowledgements compares this number with the answers.
+   */
   override async serverCount(): Promise<number> {
     await this.#introduced;
-    return super.serverCount();
+    await this.#transport.heard();
+    return 1 + this.#servers.size;
   }
 
   override async fetchSockets(opts: Opts): Promise<unknown[]> {
     if (!this.#isIntroduced) await this.#introduced;
-    return super.fetchSockets({ ...opts, flags: opts.flags ?? {} });
+    const found: unknown[] = await local.fetchSockets.call(this, opts);
+    if (opts.flags?.local) return found;
+    return new Promise((resolve, reject) => {
+      const requestId = this.#questions.ask(
+        found,
+        (error) => (error === null ? resolve(found) : reject(error)),
+        opts.flags?.timeout || undefined,
+      );
+      this.#tell(Type.FETCH_SOCKETS, { opts: encode(opts), requestId }, (uids) =>
+        this.#questions.sent(requestId, uids),
+      );
+    });
   }
 
   override async serverSideEmit(packet: unknown[]): Promise<void> {
     if (!this.#isIntroduced) await this.#introduced;
-    return super.serverSideEmit(packet);
+    const ack = packet.at(-1);
+    if (typeof ack !== "function") {
+      this.#tell(Type.SERVER_SIDE_EMIT, { packet });
+      return;
+    }
+    const requestId = this.#questions.ask([], (error, answers) => ack(error, answers));
+    this.#tell(Type.SERVER_SIDE_EMIT, { requestId, packet: packet.slice(0, -1) }, (uids) =>
+      this.#questions.sent(requestId, uids),
+    );
   }
 
-  override onResponse(response: ClusterResponse): void {
+  protected override onResponse(response: ClusterResponse): void {
     const type: number = response.type;
     if (type === Type.BROADCAST_CLIENT_COUNT || type === Type.BROADCAST_ACK) {
       this.#acked.onResponse(response);
-    } else {
-      super.onResponse(response);
-    }
-  }
-
-  /** Without the heartbeats of the base class. */
-  override publish(message: Parameters<ClusterAdapterWithHeartbeat["publish"]>[0]): void {
-    const type: number = message.type;
-    if (type !== Type.HEARTBEAT && type !== Type.ADAPTER_CLOSE) {
-      base.publish.call(this, message);
+    } else if (type === Type.SERVER_SIDE_EMIT_RESPONSE) {
+      const { uid, data } = response as unknown as {
+        uid: string;
+        data: { requestId: string; packet: unknown };
+      };
+      this.#questions.answer(data.requestId, uid, [data.packet]);
     }
   }
 
   protected override async doPublish(message: ClusterMessage): Promise<string> {
-    const named = { ...message, nsp: this.wireName };
-    const isQuestion = message.type === (Type.FETCH_SOCKETS as MessageType);
-    this.#transport.publish(this, named, (uids) => {
-      if (!isQuestion) return;
-      const { requestId } = (message as Question).data;
-      // Whom it does not concern has found nobody.
-      for (const uid of uids) {
-        const { wireName: nsp, uid: requesterUid } = this;
-        this.receiveSockets({ uid, nsp, requesterUid, requestId, sockets: [] });
-      }
-    });
+    this.#transport.publish(this, { ...message, nsp: this.wireName });
     return ""; // no offset: connection state recovery is not supported
   }
 

@@ -3,9 +3,8 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { type TLSSocket, Server as TlsServer } from "node:tls";
-
-/** What tells both ends of one connection: a TLS socket does not say which socket it came of. */
-const peerOf = (socket: Socket): string => `${socket.remoteAddress}:${socket.remotePort}`;
+import type { ConnectionMessage } from "./arrivals.js";
+import { ClientConnection, peerOf } from "./client-connection.js";
 
 /**
  * The clients' connections of one worker, and how they are closed without breaking a request.
@@ -14,28 +13,31 @@ const peerOf = (socket: Socket): string => `${socket.remoteAddress}:${socket.rem
  * Connections that were upgraded have no requests, so they are closed when their time is over.
  */
 export class ClientConnections extends EventEmitter<{ close: [] }> {
-  readonly #sockets = new Set<Socket>();
+  readonly #connections = new Map<object, ClientConnection>();
   /** TLS sockets by peer; a connection that is not here has not finished its handshake. */
   readonly #secured = new Map<string, TLSSocket>();
   readonly #http2 = new Set<ServerHttp2Session>();
   readonly #servers = new Set<HttpServer>();
-  readonly #secure = new WeakSet<Socket>();
   #isClosing = false;
 
   get size(): number {
-    return this.#sockets.size;
+    return this.#connections.size;
   }
 
-  /** @param secure whether it speaks TLS */
-  add(socket: Socket, secure: boolean): void {
-    const peer = peerOf(socket); // a closed socket does not know it any more
-    this.#sockets.add(socket);
-    if (secure) this.#secure.add(socket);
+  add(message: ConnectionMessage, socket: Socket): ClientConnection {
+    const connection = new ClientConnection(message, socket);
+    this.#connections.set(socket, connection);
     socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#secured.delete(peer);
+      this.#connections.delete(socket);
+      this.#secured.delete(connection.peer);
       this.emit("close");
     });
+    return connection;
+  }
+
+  /** @returns `undefined` for a socket that did not come from the primary, or is closed */
+  of(socket: object): ClientConnection | undefined {
+    return this.#connections.get(socket);
   }
 
   watch(server: HttpServer): void {
@@ -71,8 +73,8 @@ export class ClientConnections extends EventEmitter<{ close: [] }> {
 
   /** Closes what carries no request, and never will: what waits for the next one stays. */
   destroyUpgraded(): void {
-    for (const socket of this.#sockets) {
-      const http = this.#secure.has(socket) ? this.#secured.get(peerOf(socket)) : socket;
+    for (const { socket, secure, peer } of this.#connections.values()) {
+      const http = secure ? this.#secured.get(peer) : socket;
       if (http === undefined || isUpgraded(http)) socket.destroy();
     }
   }

@@ -1,7 +1,6 @@
 import type { Server as HttpServer } from "node:http";
-import type { Socket } from "node:net";
-import type { Listener } from "../../protocol.js";
 import { adoptConnection } from "./adopt-connection.js";
+import type { ClientConnection } from "./client-connection.js";
 import { HttpServers } from "./http-servers.js";
 
 /** How long a connection waits for the server that it is for (ms). */
@@ -9,12 +8,6 @@ const SERVER_TIMEOUT = 5_000;
 
 /** How many connections may wait for their servers; others are closed. */
 export const MAX_WAITING_FOR_SERVER = 1_000;
-
-interface Waiting {
-  readonly socket: Socket;
-  readonly bytes: Uint8Array;
-  readonly listener: Listener;
-}
 
 /**
  * Gives the primary's connections to this worker's HTTP servers.
@@ -24,7 +17,7 @@ interface Waiting {
  */
 export class Dispatch {
   readonly #servers = new HttpServers();
-  #waiting: Waiting[] = [];
+  #waiting: ClientConnection[] = [];
   /** Listeners without a server that it has told of: once each. */
   readonly #told = new Set<string>();
 
@@ -32,26 +25,27 @@ export class Dispatch {
     this.#servers.add(server, name);
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { socket, bytes, listener } of waiting) this.take(socket, bytes, listener);
+    for (const connection of waiting) this.take(connection);
   }
 
-  take(socket: Socket, bytes: Uint8Array, listener: Listener): void {
+  take(connection: ClientConnection): void {
+    const { socket, listener } = connection;
     const server = this.#servers.find(listener);
     if (server !== undefined) {
-      adoptConnection(server, socket, bytes);
+      adoptConnection(server, socket, connection.takeBytes());
       return;
     }
     if (this.#waiting.length >= MAX_WAITING_FOR_SERVER) {
       socket.destroy();
       return;
     }
-    const waiting = { socket: socket.pause(), bytes, listener };
-    this.#waiting.push(waiting);
+    socket.pause();
+    this.#waiting.push(connection);
     socket.on("error", () => socket.destroy());
-    setTimeout(() => this.#giveUp(waiting), SERVER_TIMEOUT).unref();
+    setTimeout(() => this.#giveUp(connection), SERVER_TIMEOUT).unref();
   }
 
-  #giveUp(waiting: Waiting): void {
+  #giveUp(waiting: ClientConnection): void {
     if (!this.#waiting.includes(waiting)) return;
     this.#waiting = this.#waiting.filter((item) => item !== waiting);
     waiting.socket.destroy();

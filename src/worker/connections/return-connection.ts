@@ -2,9 +2,9 @@ import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { MAX_HANDOFF_BYTES } from "../../limits.js";
-import type { Listener } from "../../protocol.js";
 import { allowReads, detachFromServer, stopReads } from "../../stop-reads.js";
 import type { PrimaryChannel } from "../primary-channel.js";
+import type { ClientConnections } from "./client-connections.js";
 
 /**
  * Gives connections that are being upgraded to the owner of their session, by way of the primary.
@@ -17,15 +17,14 @@ import type { PrimaryChannel } from "../primary-channel.js";
  */
 export class ReturnableConnections {
   readonly #channel: Pick<PrimaryChannel, "sendSocket">;
-  readonly #listeners = new WeakMap<object, Listener>();
+  readonly #connections: Pick<ClientConnections, "of">;
 
-  constructor(channel: Pick<PrimaryChannel, "sendSocket">) {
+  constructor(
+    channel: Pick<PrimaryChannel, "sendSocket">,
+    connections: Pick<ClientConnections, "of">,
+  ) {
     this.#channel = channel;
-  }
-
-  /** A connection as the primary handed it over; `returned` says that it was here before. */
-  add(socket: Socket, listener: Listener, returned: boolean): void {
-    if (!listener.secure && !returned) this.#listeners.set(socket, listener);
+    this.#connections = connections;
   }
 
   /**
@@ -34,9 +33,11 @@ export class ReturnableConnections {
    * @returns `undefined` if it has to stay in this process
    */
   hold(req: IncomingMessage, socket: Duplex, head: Buffer): HeldConnection | undefined {
-    const listener = this.#listeners.get(socket);
+    const connection = this.#connections.of(socket);
+    if (connection?.canReturn !== true) return undefined;
+    const { listener } = connection;
     // An answer to an earlier request may still be on its way.
-    if (listener === undefined || !(socket instanceof Socket) || socket.writableLength > 0) {
+    if (!(socket instanceof Socket) || socket.writableLength > 0) {
       return undefined;
     }
     const data = Buffer.concat([Buffer.from(headOf(req), "latin1"), head]);

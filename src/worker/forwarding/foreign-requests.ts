@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ClientConnections } from "../connections/client-connections.js";
 import type { ReturnableConnections } from "../connections/return-connection.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { type EngineServer, ownsSession, sidOf } from "../sessions/engine.js";
@@ -24,17 +25,18 @@ export class ForeignRequests {
   readonly #peers = new PeerClient();
   readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
   readonly #returnable: Pick<ReturnableConnections, "hold">;
-  /** Connections whose first handshake is to be answered here. */
-  readonly #placedConnections = new WeakSet<object>();
+  readonly #connections: Pick<ClientConnections, "of">;
   /** sid -> gateway of its owner; the oldest entry first */
   readonly #owners = new Map<string, string>();
 
   constructor(
     primary: Pick<PrimaryChannel, "whois" | "place">,
     returnable: Pick<ReturnableConnections, "hold">,
+    connections: Pick<ClientConnections, "of">,
   ) {
     this.#primary = primary;
     this.#returnable = returnable;
+    this.#connections = connections;
   }
 
   /**
@@ -68,11 +70,6 @@ export class ForeignRequests {
     return local;
   }
 
-  /** The primary chose this worker for the session that `connection` opens first. */
-  placed(connection: object): void {
-    this.#placedConnections.add(connection);
-  }
-
   /** A worker has ended. */
   forget(gateway: string): void {
     this.#peers.forget(gateway);
@@ -102,7 +99,7 @@ export class ForeignRequests {
       if (!res.destroyed) local.handleRequest(req, res);
     };
     // A preflight opens no session: the place is for the request after it.
-    if (req.method !== "GET" || this.#placedConnections.delete(req.socket)) {
+    if (req.method !== "GET" || this.#connections.of(req.socket)?.takePlace()) {
       here();
       return;
     }

@@ -1,7 +1,10 @@
 import type { Duplex } from "node:stream";
 import { FRAME_HEAD, FrameError, FrameReader } from "./frames.js";
 
-/** After so many bytes the other side is told how much was read. */
+/**
+ * After so many bytes the other side is told how much was read: whole frames only; that something
+ * of a long one has come is worth telling all the same.
+ */
 const ACK_EVERY = 256 * 1024;
 
 /** Frames of one turn are copied together up to so many bytes; longer ones are written as they are. */
@@ -37,7 +40,9 @@ export class Lane {
   #flush: NodeJS.Immediate | undefined;
   #reader = new FrameReader();
   #read = 0;
-  #readTold = 0;
+  #received = 0;
+  #receivedTold = 0;
+  #acks = 0;
 
   constructor(listener: LaneListener) {
     this.#listener = listener;
@@ -56,6 +61,16 @@ export class Lane {
   /** Bytes that have left this process, whether or not they were read. */
   get left(): number {
     return this.#sentEnd - (this.#socket?.writableLength ?? 0);
+  }
+
+  /** How often the other side has said that something has come. */
+  get acks(): number {
+    return this.#acks;
+  }
+
+  /** Bytes that have come, of frames that are not complete as well. */
+  get received(): number {
+    return this.#received;
   }
 
   /** How much was read of what the other side has sent (bytes). */
@@ -87,11 +102,16 @@ export class Lane {
   }
 
   /**
-   * The other side has read all before `offset`.
+   * The other side says that it has read all before `offset`.
    *
    * @throws FrameError
    */
-  acknowledged(offset: number): void {
+  heardAck(offset: number): void {
+    this.#acks++;
+    this.#acknowledged(offset);
+  }
+
+  #acknowledged(offset: number): void {
     if (!(offset <= this.#sentEnd)) throw new FrameError(`It has read ${offset} bytes, it says`);
     let done = 0;
     for (const chunk of this.#sent) {
@@ -116,7 +136,7 @@ export class Lane {
     this.detach();
     this.#socket = socket;
     this.#reader = new FrameReader();
-    this.acknowledged(offset);
+    this.#acknowledged(offset);
     const [first] = this.#sent;
     if (first !== undefined && offset > this.#acked) {
       this.#sent[0] = first.subarray(offset - this.#acked);
@@ -149,6 +169,7 @@ export class Lane {
 
   #onData(socket: Duplex, chunk: Buffer): void {
     if (this.#socket !== socket) return;
+    this.#received += chunk.length;
     try {
       this.#reader.push(chunk, (kind, payload) => {
         // Counted first: what it leads to may close this lane.
@@ -162,8 +183,8 @@ export class Lane {
       return;
     }
     this.#listener.onRead();
-    if (this.#read - this.#readTold < ACK_EVERY || this.#socket !== socket) return;
-    this.#readTold = this.#read;
+    if (this.#received - this.#receivedTold < ACK_EVERY || this.#socket !== socket) return;
+    this.#receivedTold = this.#received;
     this.#listener.onAckDue(this.#read);
   }
 

@@ -1,18 +1,15 @@
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { FrameError, hashesFrame, jsonFrame, Kind } from "./frames.js";
 import { type Greeting, type LaneName, readGreeting, sendGreeting } from "./greeting.js";
 import { Outbox } from "./outbox.js";
 import { OwnRooms } from "./own-rooms.js";
 import { type AdapterId, Peer, type PeerListener } from "./peer.js";
 import { QueueGuard } from "./queue-guard.js";
+import { acquainted } from "./readiness.js";
 import type { Wire } from "./wire.js";
 
 /** How long a connection may take to say whose it is (ms). */
 const GREETING_TIMEOUT = 10_000;
-
-/** How long a worker that starts waits for the others to introduce themselves (ms). */
-const READY_TIMEOUT = 5_000;
 
 /** ms before the second try to reach a worker again; doubles. */
 const REDIAL = { first: 10, most: 1_000 };
@@ -75,6 +72,8 @@ export class Mesh {
   readonly #guard: QueueGuard;
   readonly #past = { messages: 0, bytes: 0, suppressed: 0 };
   #self: Omit<Entrance, "members"> | undefined;
+  /** It can be reached; one that cannot connects to all others itself. */
+  #listens = false;
   /** The highest number that the primary has told of. */
   #lastTold = 0;
   /** Greetings that came before the primary's answer. */
@@ -84,9 +83,7 @@ export class Mesh {
     this.#wire = wire;
     this.version = version;
     this.#listener = listener;
-    this.#guard = new QueueGuard(maxQueue, (peer) =>
-      this.#giveUp(peer, `does not read the ${peer.waiting} bytes that wait for it`),
-    );
+    this.#guard = new QueueGuard(maxQueue, (peer, why) => this.#giveUp(peer, why));
     this.own = new OwnRooms((joined, left) => this.#tellRooms(joined, left));
   }
 
@@ -112,8 +109,11 @@ export class Mesh {
   }
 
   /** @returns the address to tell the primary */
-  listen(): Promise<string> {
-    return this.#wire.listen((socket) => this.#accept(socket));
+  async listen(): Promise<string> {
+    this.#listens = false;
+    const address = await this.#wire.listen((socket) => this.#accept(socket));
+    this.#listens = true;
+    return address;
   }
 
   /** The primary has answered; connects to those who are there. */
@@ -124,11 +124,9 @@ export class Mesh {
     for (const greet of this.#early.splice(0)) greet();
   }
 
-  /** Resolves when all who are there know this worker, and it knows them; or in time. */
-  async ready(): Promise<void> {
-    const peers = [...this.peers.values()];
-    const acquainted = Promise.all(peers.flatMap((peer) => [peer.known(), peer.told()]));
-    await Promise.race([acquainted, sleep(READY_TIMEOUT, undefined, { ref: false })]);
+  /** Resolves when all who are there know this worker, and it knows them; see `acquainted()`. */
+  ready(): Promise<void> {
+    return acquainted([...this.peers.values()]);
   }
 
   joined({ id, address }: Member): void {
@@ -136,10 +134,13 @@ export class Mesh {
     this.#lastTold = Math.max(this.#lastTold, id);
     const peer = this.peers.get(id) ?? this.#meet(id);
     peer.address = address;
-    if (this.#self !== undefined && id < this.#self.id) {
-      this.#dial(peer, "news");
-      this.#dial(peer, "data");
-    }
+    if (this.#dials(peer)) for (const lane of ["news", "data"] as const) this.#dial(peer, lane);
+  }
+
+  /** Of two, the one that came later connects; unless it alone can be reached. */
+  #dials(peer: Peer): boolean {
+    if (this.#self === undefined || !peer.address) return false;
+    return peer.id < this.#self.id || !this.#listens;
   }
 
   gone(id: number): void {
@@ -220,7 +221,7 @@ export class Mesh {
 
   #onBreak(peer: Peer, lane: LaneName, error: FrameError | undefined): void {
     if (error !== undefined) this.#giveUp(peer, `sends what cannot be read (${error.message})`);
-    else if (this.#self !== undefined && peer.id < this.#self.id) this.#dial(peer, lane);
+    else if (this.#dials(peer)) this.#dial(peer, lane);
   }
 
   #giveUp(peer: Peer, why: string): void {
@@ -268,7 +269,6 @@ export class Mesh {
       greeting.key === self?.key &&
       greeting.to === self.id &&
       greeting.version === this.version &&
-      from > self.id &&
       // Whom the primary has not told of yet is new; whom it has, and who is not there, is gone.
       (known !== undefined ? !known.isClosed : from > this.#lastTold);
     if (!isMember || socket.destroyed) {

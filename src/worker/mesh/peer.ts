@@ -64,6 +64,18 @@ export class Peer {
     return this.lanes.news.waiting + this.lanes.data.waiting;
   }
 
+  /** Grows whenever it has read something of what waits for it. */
+  get progress(): number {
+    const { news, data } = this.lanes;
+    return news.left + news.acks + data.left + data.acks;
+  }
+
+  /** Grows whenever something has come from it, or a connection to it stands. */
+  get signs(): number {
+    const { news, data } = this.lanes;
+    return news.received + data.received + Number(news.isAttached) + Number(data.isAttached);
+  }
+
   /** Bytes of its rooms. */
   get tableBytes(): number {
     return this.#rooms.bytes;
@@ -227,7 +239,7 @@ export class Peer {
         break;
       case Kind.ACK:
         if (payload.length !== 9) throw new FrameError("An acknowledgement has nine bytes");
-        this.lanes[payload[0] === 0 ? "news" : "data"].acknowledged(payload.readDoubleLE(1));
+        this.lanes[payload[0] === 0 ? "news" : "data"].heardAck(payload.readDoubleLE(1));
         break;
       case Kind.GREETING:
         throw new FrameError("A second greeting");

@@ -155,7 +155,7 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   const { registry, addReady } = setUp(t);
   const old = [addReady(), addReady()];
   t.strictSame(registry.newest, old);
-  registry.wantedGeneration = 1;
+  registry.prefer(1);
   const starting = registry.register(fakeWorker(), { generation: 1 });
   t.strictSame(registry.newest, old, "not while it starts");
   registry.adopted(starting);
@@ -164,7 +164,7 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
   registry.setState(starting, "hung");
   t.strictSame(registry.newest, old, "without it, the old ones do");
   registry.setState(starting, "ready");
-  registry.wantedGeneration = 0;
+  registry.prefer(0);
   t.strictSame(registry.newest, [...old, starting], "all, when the reload was abandoned");
 });
 
@@ -184,7 +184,7 @@ function behind(): { worker: Worker; signals: string[]; sent: object[] } {
 
 t.test("B2 a worker for which more waits than may is killed, under a debugger too", async (t) => {
   const { registry, says } = setUp(t);
-  registry.plainMaxQueue = 1_000_000;
+  registry.limitPlainQueues(1_000_000);
   const { worker, signals, sent } = behind();
   const handle = registry.register(worker);
   says(worker, { type: "supervisor:hello" });
@@ -210,7 +210,7 @@ t.test("B2 a worker for which more waits than may is killed, under a debugger to
 
 t.test("B2 without a manager the end of such a worker is said as a warning", async (t) => {
   const { registry } = setUp(t);
-  registry.plainMaxQueue = 256 * 1_024;
+  registry.limitPlainQueues(256 * 1_024);
   const { worker } = behind();
   const handle = registry.register(worker);
   const warning = new Promise<Error>((resolve) => process.once("warning", resolve));

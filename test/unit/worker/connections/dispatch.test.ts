@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import t from "tap";
+import { ClientConnection } from "../../../../src/worker/connections/client-connection.js";
 import { Dispatch, MAX_WAITING_FOR_SERVER } from "../../../../src/worker/connections/dispatch.js";
 import { CapturedTimers } from "../../../helpers/captured-timers.js";
 
@@ -21,9 +22,16 @@ t.test("B2 connections that wait for a server are bounded in number and time", a
   const timers = new CapturedTimers(t);
   const dispatch = new Dispatch();
   const listener = { secure: false, name: "later", index: 0 };
+  const message = {
+    type: "sticky:connection" as const,
+    data: new Uint8Array(0),
+    placed: false,
+    returned: false,
+    listener,
+  };
   const sockets = Array.from({ length: MAX_WAITING_FOR_SERVER + 1 }, () => new FakeSocket());
   for (const socket of sockets) {
-    dispatch.take(socket as unknown as Socket, new Uint8Array(0), listener);
+    dispatch.take(new ClientConnection(message, socket as unknown as Socket));
   }
   t.same(
     sockets.filter(({ destroyed }) => destroyed),

@@ -4,8 +4,8 @@ import {
   pickWorker,
   Reservations,
 } from "../../policy/balance.js";
-import type { SessionTable } from "../sessions/session-table.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
+import type { SessionTable } from "./session-table.js";
 
 /** What is remembered of one worker. */
 class Picks {

@@ -1,5 +1,5 @@
 import t from "tap";
-import { Placement } from "../../../../src/primary/routing/placement.js";
+import { Placement } from "../../../../src/primary/sessions/placement.js";
 import { SessionTable } from "../../../../src/primary/sessions/session-table.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 
