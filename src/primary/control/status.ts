@@ -26,6 +26,8 @@ export interface WorkerStatus {
   queue: number;
   /** Connections that wait in the primary for it. */
   waiting: number;
+  /** Connections that the primary has handed to it. */
+  handoffs: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }
@@ -95,6 +97,7 @@ export function workerStatus(
     inspector: handle.inspector.url,
     queue: handle.queue,
     waiting: handle.handoffs.count,
+    handoffs: handle.arrivals,
     jobs,
   };
 }

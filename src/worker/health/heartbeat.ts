@@ -1,5 +1,6 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
 import { meshStats } from "../adapter/mesh-door.js";
+import { forwards } from "../forwarding/forwards.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { VitalsMeter } from "./vitals.js";
 
@@ -9,10 +10,17 @@ const INTERVAL = 500;
 /** Tells the primary, twice a second, that this event loop turns, and how well. */
 export function startHeartbeat(channel: PrimaryChannel): void {
   const vitals = new VitalsMeter();
+  let forwarded = 0;
+  forwards.subscribe(() => {
+    forwarded++;
+  });
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
-    channel.send({ type: "supervisor:heartbeat", ...vitals.read(), ...(mesh && { mesh }) });
+    channel.send({
+      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded },
+      ...(mesh && { mesh }),
+    });
     descriptors.look();
   };
   beat();
