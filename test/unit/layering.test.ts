@@ -37,6 +37,7 @@ const BASE = [
   "is-alive.ts",
   "log-lines.ts",
   "limits.ts",
+  "manager-contract.ts",
   "mesh-protocol.ts",
   "message-checks.ts",
   "option-checks.ts",
