@@ -45,7 +45,7 @@ export function composePrimary(registry: WorkerRegistry): PrimaryParts {
   const relay = startAdapterRelay(registry);
   const lines = new WorkerLines(registry);
   const mesh = new Membership(registry);
-  const kinds = new AdapterKinds({ mesh: (it) => mesh.has(it), ipc: (it) => relay.has(it) });
+  const kinds = new AdapterKinds({ mesh: (w) => mesh.has(w), ipc: (w) => relay.has(w) });
   registry.on("ready", (handle) => kinds.compare(handle, registry.ready));
   const leases = new Leases(registry);
   new SessionDirectory(registry, { sessions, placement, affinity, waiters });

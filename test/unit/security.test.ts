@@ -66,13 +66,9 @@ const NO_BOUNDS: Record<string, string> = {
   "primary/gateway-dir.ts GRACE": "how old a folder has to be to count as left behind",
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
-  "worker/mesh/readiness.ts PATIENCE": "in looks: a second without a sign",
-  "worker/mesh/queue-guard.ts PATIENCE": "in looks: three seconds without progress",
-  "worker/mesh/queue-guard.ts HARD_PATIENCE": "the same, far above the bound: one second",
   "option-checks.ts MAX_DELAY": "Node's, for timers",
   "handoff/ipc-handles.ts LENGTH_BYTES": "the length of a length",
   "primary/observe/page-script.ts MAX_SAMPLES": "what a plot in somebody's browser shows",
-  "worker/adapter/plain.ts MAX_DEPTH": "deeper values are sent in another form",
 };
 
 t.test("the tables are read, and the constants", async (t) => {

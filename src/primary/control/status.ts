@@ -1,17 +1,5 @@
-import type { ClusterStatus, HangReport, WorkerStatus } from "../../manager-contract.js";
+import type { HangReport, WorkerStatus } from "../../manager-contract.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
-
-let lastRss = 0;
-
-export function primaryStatus(): ClusterStatus["primary"] {
-  const { user, system } = process.cpuUsage();
-  try {
-    lastRss = process.memoryUsage.rss();
-  } catch {
-    // Node reads /proc, for which a descriptor may be missing: the last figure stands.
-  }
-  return { rss: lastRss, cpuTime: (user + system) / 1e6 };
-}
 
 /** A worker's id, as Midway's bootstrap has it. */
 export function idOf(handle: WorkerHandle): string {

@@ -3,17 +3,17 @@ import type { Peer } from "./peer.js";
 /** ms between two looks at a worker for which too much waits. */
 const LOOK = 100;
 
-/** Looks beyond the bound in which a worker may read nothing at all. */
-const PATIENCE = 30;
+/** How long a worker may read nothing at all beyond the bound (ms). */
+const PATIENCE = 3_000;
 
 /** So many times the bound, patience is shorter, and reading has to be faster than what comes. */
 const HARD = 4;
 
-/** Looks beyond that in which it may read nothing. */
-const HARD_PATIENCE = 10;
+/** How long it may read nothing beyond that (ms). */
+const HARD_PATIENCE = 1_000;
 
-/** Looks beyond that after which less has to wait than before. */
-const CATCH_UP = 50;
+/** After so long beyond that, less has to wait than before (ms). */
+const CATCH_UP = 5_000;
 
 /** What is known of a worker for which too much waits. */
 interface Watch {
@@ -74,12 +74,12 @@ export class QueueGuard {
     if (!isFar) watch.far = 0;
     else if (watch.far++ === 0) watch.farWaiting = waiting;
     const why =
-      watch.idle >= (isFar ? HARD_PATIENCE : PATIENCE)
+      watch.idle * LOOK >= (isFar ? HARD_PATIENCE : PATIENCE)
         ? `does not read the ${waiting} bytes that wait for it`
-        : watch.far > CATCH_UP && waiting >= watch.farWaiting
+        : watch.far * LOOK > CATCH_UP && waiting >= watch.farWaiting
           ? `reads more slowly than others write, and ${waiting} bytes wait for it`
           : undefined;
-    if (watch.far > CATCH_UP) watch.far = 0; // and once more
+    if (watch.far * LOOK > CATCH_UP) watch.far = 0; // and once more
     if (why === undefined) return;
     this.#watched.delete(peer);
     this.#giveUp(peer, why);

@@ -3,12 +3,12 @@ import type { Peer } from "./peer.js";
 /** ms between two looks at those who have not introduced themselves. */
 const LOOK = 50;
 
-/** Looks in which one of them may give no sign: 1 s. */
-const PATIENCE = 20;
+/** How long one of them may give no sign (ms). Nobody waits for those that hang (B3). */
+const PATIENCE = 750;
 
 /**
  * Resolves when each of the peers knows all about this worker, and this worker about it; or is gone;
- * or has given no sign for a second: it is stopped, or hangs, and nobody can say for how long. Such
+ * or has given no sign for 0.75 s: it is stopped, or hangs, and nobody can say for how long. Such
  * a one is connected when it goes on, and hears then what it was sent meanwhile.
  *
  * Time is counted in looks, so that none passes while this process is busy itself.
@@ -32,7 +32,7 @@ export async function acquainted(peers: readonly Peer[]): Promise<void> {
         const { signs } = peer;
         seen.idle = signs === seen.signs ? seen.idle + 1 : 0;
         seen.signs = signs;
-        if (seen.idle >= PATIENCE) settle(peer);
+        if (seen.idle * LOOK >= PATIENCE) settle(peer);
       }
       if (missing.size > 0) look();
     };
