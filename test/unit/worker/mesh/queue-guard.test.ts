@@ -1,14 +1,16 @@
 import { duplexPair } from "node:stream";
-import t from "tap";
+import t, { type Test } from "tap";
 import { FRAME_HEAD, Kind, newFrame } from "../../../../src/worker/mesh/frames.js";
 import { Lane } from "../../../../src/worker/mesh/lane.js";
 import type { Peer } from "../../../../src/worker/mesh/peer.js";
 import { QueueGuard } from "../../../../src/worker/mesh/queue-guard.js";
 import { MemoryPrimary, until } from "../../../helpers/mesh.js";
 
-// Neither connections in memory nor the mesh's own timers keep a process running.
-const running = setInterval(() => {}, 1_000);
-t.teardown(() => clearInterval(running));
+/** Neither connections in memory nor the mesh's own timers keep a process running. */
+function keepRunning(t: Test): void {
+  const running = setInterval(() => {}, 1_000);
+  t.teardown(() => clearInterval(running));
+}
 
 /** A guard with a bound of 100 bytes, and a worker that a test describes from look to look. */
 async function looks(count: number, describe: (look: number) => { waiting: number; read: number }) {
@@ -25,6 +27,7 @@ async function looks(count: number, describe: (look: number) => { waiting: numbe
 }
 
 t.test("B2 who reads nothing is given up, the sooner the more waits for it", async (t) => {
+  keepRunning(t);
   const little = await looks(100, () => ({ waiting: 150, read: 0 }));
   t.match(little.given, [/does not read the 150 bytes/]);
   t.ok(little.turns > 25, `after ${little.turns} looks`);
@@ -34,17 +37,20 @@ t.test("B2 who reads nothing is given up, the sooner the more waits for it", asy
 });
 
 t.test("B2 who reads stays, however much waits, as long as it gets less", async (t) => {
+  keepRunning(t);
   const { given } = await looks(300, (look) => ({ waiting: 1_000_000 - look, read: look }));
   t.strictSame(given, []);
 });
 
 t.test("B2 who reads more slowly than others write is given up in the end", async (t) => {
+  keepRunning(t);
   const { given, turns } = await looks(300, (look) => ({ waiting: 500 + look, read: look }));
   t.match(given, [/reads more slowly than others write/]);
   t.ok(turns > 40, `after ${turns} looks`);
 });
 
 t.test("B2 a healthy worker gets all that one turn produces, far beyond the bound", async (t) => {
+  keepRunning(t);
   const primary = new MemoryPrimary();
   const a = await primary.start(0, 10_000);
   const b = await primary.start();
@@ -56,6 +62,7 @@ t.test("B2 a healthy worker gets all that one turn produces, far beyond the boun
 });
 
 t.test("B2 parts of a long frame are told of, so they are progress", async (t) => {
+  keepRunning(t);
   const told: number[] = [];
   const lane = new Lane({
     onFrame: () => t.fail("no frame is complete"),
@@ -76,6 +83,7 @@ t.test("B2 parts of a long frame are told of, so they are progress", async (t) =
 });
 
 t.test("B2 time in which this process is busy itself does not count", async (t) => {
+  keepRunning(t);
   const primary = new MemoryPrimary();
   const a = await primary.start(0, 10_000);
   const b = await primary.start();
@@ -91,6 +99,7 @@ t.test("B2 time in which this process is busy itself does not count", async (t) 
 });
 
 t.test("M4 one that cannot be reached connects to those who come later", async (t) => {
+  keepRunning(t);
   const primary = new MemoryPrimary();
   const a = await primary.start(0, undefined, "deaf");
   const b = await primary.start();
@@ -106,6 +115,7 @@ t.test("M4 one that cannot be reached connects to those who come later", async (
 t.test(
   "M4 ready within 1.5 s beside a worker that is stopped, which hears all later",
   async (t) => {
+    keepRunning(t);
     const primary = new MemoryPrimary();
     const a = await primary.start();
     const b = await primary.start();
@@ -127,6 +137,7 @@ t.test(
 );
 
 t.test("M4 one that is slow to tell a million rooms is waited for", async (t) => {
+  keepRunning(t);
   const primary = new MemoryPrimary();
   const a = await primary.start();
   a.mesh.own.join(
