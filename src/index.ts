@@ -9,21 +9,19 @@ export {
   type WorkerExit,
 } from "./errors.js";
 export { answerLoadTest } from "./load/server.js";
-export type { Logger } from "./option-checks.js";
-export type { ClusterManagerOptions, StickyOptions } from "./options.js";
-export type { LoadBalancingMethod } from "./policy/balance.js";
-export {
-  ClusterManager,
-  type ClusterManagerEvents,
-} from "./primary/cluster-manager.js";
 export type {
+  ClusterManagerEvents,
   ClusterStatus,
   HangReport,
   ManagerPhase,
+  ReloadReport,
   WorkerStatus,
-} from "./primary/control/status.js";
+} from "./manager-contract.js";
+export type { Logger } from "./option-checks.js";
+export type { ClusterManagerOptions, StickyOptions } from "./options.js";
+export type { LoadBalancingMethod } from "./policy/balance.js";
+export { ClusterManager } from "./primary/cluster-manager.js";
 export { setupStickyMaster } from "./primary/setup-sticky-master.js";
-export type { ReloadReport } from "./primary/supervision/reloads.js";
 export type { WorkerVitals } from "./protocol.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";

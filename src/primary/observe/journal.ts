@@ -1,9 +1,8 @@
 import type { Worker } from "node:cluster";
 import { describeExit, type WorkerExit } from "../../errors.js";
+import type { ClusterStatus, Manager } from "../../manager-contract.js";
 import type { ToPrimary } from "../../protocol.js";
-import type { ClusterStatus } from "../control/status.js";
 import type { Death } from "../supervision/pool-events.js";
-import type { ReloadEvents } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { OwnVitals, type PrimaryVitals } from "./vitals.js";
@@ -50,21 +49,8 @@ export interface Counters {
   refused: number;
 }
 
-interface Listen {
-  (event: "worker:exit", listener: (worker: Worker, exit: WorkerExit) => void): unknown;
-  (event: "worker:hang", listener: (worker: Worker) => void): unknown;
-  (event: "reload:start", listener: (...args: ReloadEvents["reload:start"]) => void): unknown;
-  (event: "reload:progress", listener: (...args: ReloadEvents["reload:progress"]) => void): unknown;
-  (event: "reload:done", listener: (...args: ReloadEvents["reload:done"]) => void): unknown;
-  (event: "reload:failed", listener: (...args: ReloadEvents["reload:failed"]) => void): unknown;
-}
-
 /** A manager, as far as it is observed. */
-export interface Observed {
-  status(): ClusterStatus;
-  on: Listen;
-  off: Listen;
-}
+export type Observed = Pick<Manager, "status" | "on" | "off">;
 
 /** A pool, likewise. */
 export interface ObservedPool {
@@ -111,7 +97,7 @@ export class Journal {
   }
 
   /** @param listen `on`, or `off` */
-  #bind(listen: Listen): void {
+  #bind(listen: Observed["on"]): void {
     listen("worker:hang", this.#onHang);
     listen("worker:exit", this.#onExit);
     listen("reload:start", this.#onReloadStart);

@@ -1,4 +1,4 @@
-import type { WorkerStatus } from "../control/status.js";
+import type { WorkerStatus } from "../../manager-contract.js";
 import type { MetricName } from "./metric-table.js";
 
 type Read = (worker: WorkerStatus) => number | undefined;

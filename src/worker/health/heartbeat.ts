@@ -1,6 +1,6 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
 import { meshStats } from "../adapter/mesh-door.js";
-import { forwards } from "../forwarding/forwards.js";
+import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { VitalsMeter } from "./vitals.js";
 
@@ -10,15 +10,11 @@ const INTERVAL = 500;
 /** Tells the primary, twice a second, that this event loop turns, and how well. */
 export function startHeartbeat(channel: PrimaryChannel): void {
   const vitals = new VitalsMeter();
-  let forwarded = 0;
-  forwards.subscribe(() => {
-    forwarded++;
-  });
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
     channel.send({
-      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded },
+      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
       ...(mesh && { mesh }),
     });
     descriptors.look();

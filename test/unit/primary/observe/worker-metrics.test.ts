@@ -1,5 +1,5 @@
 import t from "tap";
-import type { WorkerStatus } from "../../../../src/primary/control/status.js";
+import type { WorkerStatus } from "../../../../src/manager-contract.js";
 import { tellWorkers } from "../../../../src/primary/observe/worker-metrics.js";
 
 const mesh = {
