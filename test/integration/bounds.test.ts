@@ -31,7 +31,9 @@ const FLOOD = `
 
 t.test("B2 a worker that does not read what is sent to it is killed and replaced", async (t) => {
   const options = { maxQueue: 8 * MIB, hangTimeout: 60_000 };
-  const cluster = await startCluster(t, { count: 2, options });
+  // Over the mesh it would wait in the other worker.
+  const env = { SETUP_OPTIONS: JSON.stringify({ adapter: "ipc" }) };
+  const cluster = await startCluster(t, { count: 2, options, env });
   const [victim, other] = await clientPerWorker(t, cluster.port, 2);
   const victimPid: number = await victim?.emitWithAck("pid");
   const otherPid: number = await other?.emitWithAck("pid");

@@ -110,7 +110,7 @@ t.test("R10 the gateways are this user's alone, and go with the cluster", async 
   t.match(name, /-[A-Za-z0-9]{6}$/);
   const dir = join(tmpdir(), name);
   t.equal((await stat(dir)).mode & 0o777, 0o700);
-  t.equal(readdirSync(dir).length, 3);
+  t.equal(readdirSync(dir).length, 6, "a gateway and a door of the mesh for each worker");
 
   const [victim = 0] = await cluster.pids();
   await cluster.killWorker(victim);

@@ -69,7 +69,6 @@ const NO_BOUNDS: Record<string, string> = {
   "option-checks.ts MAX_DELAY": "Node's, for timers",
   "handoff/ipc-handles.ts LENGTH_BYTES": "the length of a length",
   "primary/observe/page-script.ts MAX_SAMPLES": "what a plot in somebody's browser shows",
-  "worker/adapter/plain.ts MAX_DEPTH": "deeper values are sent in another form",
 };
 
 t.test("the tables are read, and the constants", async (t) => {

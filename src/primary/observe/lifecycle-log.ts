@@ -20,7 +20,7 @@ export interface LivingPool {
 export function logLifecycle(pool: LivingPool, manager: Observed, logger: Logger): void {
   const tell = (method: "info" | "warn", text: string, fields: LogFields): void =>
     writeLine(logger, method, text, fields);
-  /** Those whose death has been told, before their exit is. */
+  /** Those whose death has been told: the pool tells of it behind the exit, in the same turn. */
   const dead = new WeakSet<WorkerHandle>();
   let count: number | undefined;
   let reloading = false;
@@ -39,12 +39,15 @@ export function logLifecycle(pool: LivingPool, manager: Observed, logger: Logger
     tell("warn", text, { event: "worker:died", pid, code, signal, lived, replacedIn });
   });
   pool.on("exit", (handle, exit) => {
-    if (dead.has(handle)) return;
-    const { pid, exitCode: code, signal } = exit;
+    if (exit.pid === undefined) return; // it could not be started, which is told apart
     const lived = Math.round(performance.now() - handle.startedAt);
-    const ended = code === 0 ? "ended" : describeExit(exit);
-    const text = `worker ${pid} ${ended} after ${seconds(lived)}`;
-    tell("info", text, { event: "worker:ended", pid, code, signal, lived });
+    queueMicrotask(() => {
+      if (dead.has(handle)) return;
+      const { pid, exitCode: code, signal } = exit;
+      const ended = code === 0 ? "ended" : describeExit(exit);
+      const text = `worker ${pid} ${ended} after ${seconds(lived)}`;
+      tell("info", text, { event: "worker:ended", pid, code, signal, lived });
+    });
   });
   pool.on("replaced", (old, successor) => {
     if (reloading) return; // its own lines say more

@@ -174,9 +174,10 @@ export class WideAdapter extends ClusterAdapter implements Station {
     local.broadcastWithAck.call(this, packet, opts, onServer, onAck);
     if (opts.flags?.local) {
       // As many as `serverCount()` says, which is asked for in the same turn.
-      void this.#transport.heard().then(() => {
+      const tell = () => {
         for (const _ of this.#servers) onServer(0);
-      });
+      };
+      this.#transport.heard().then(tell, tell);
       return;
     }
     const requestId = this.#acked.start(onServer, onAck, opts.flags?.timeout);

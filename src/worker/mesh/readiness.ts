@@ -37,7 +37,10 @@ export async function acquainted(peers: readonly Peer[]): Promise<void> {
       if (missing.size > 0) look();
     };
     for (const peer of peers)
-      void Promise.all([peer.known(), peer.told()]).then(() => settle(peer));
+      Promise.all([peer.known(), peer.told()]).then(
+        () => settle(peer),
+        () => settle(peer), // it is gone
+      );
     look();
   });
 }
