@@ -83,15 +83,18 @@ t.test("B4 fork() that throws does not end the primary", async (t) => {
   // Beside the lines that tell of each worker.
   const lifecycle = /^\[socket-supervisor\] (worker \d+|reload|scaled) /;
   const said = running.stdout.trim().split("\n");
-  t.same(said.filter((line) => !lifecycle.test(line)), [
-    "ERR_SUPERVISOR_BOOT: Worker (no process) could not be started: spawn ENOMEM.",
-    "started",
-    "goes on with 1",
-    "reload: ERR_SUPERVISOR_BOOT",
-    "scale: ERR_SUPERVISOR_BOOT",
-    "[socket-supervisor] workers can be started again",
-    "is back with 2",
-  ]);
+  t.same(
+    said.filter((line) => !lifecycle.test(line)),
+    [
+      "ERR_SUPERVISOR_BOOT: Worker (no process) could not be started: spawn ENOMEM.",
+      "started",
+      "goes on with 1",
+      "reload: ERR_SUPERVISOR_BOOT",
+      "scale: ERR_SUPERVISOR_BOOT",
+      "[socket-supervisor] workers can be started again",
+      "is back with 2",
+    ],
+  );
   const told = running.stderr.match(/could not be started/g) ?? [];
   t.equal(told.length, 1, "it is told once");
 });
