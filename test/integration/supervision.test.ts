@@ -81,7 +81,7 @@ t.test("B4 fork() that throws does not end the primary", async (t) => {
   const running = start(t, process.execPath, ["test/fixtures/fork-fails.js"], { EXEC });
   t.same(await running.exit(), { code: 0, signal: null }, running.stderr);
   // Beside the lines that tell of each worker.
-  const lifecycle = /^\[socket-supervisor\] (worker \d+|reload|scaled) /;
+  const lifecycle = /^\[socket-supervisor\] (worker \d+|reload|scaled)\b/;
   const said = running.stdout.trim().split("\n");
   t.same(
     said.filter((line) => !lifecycle.test(line)),
