@@ -29,6 +29,8 @@ export interface WorkerStatus {
   queue: number;
   /** Connections that wait in the primary for it. */
   waiting: number;
+  /** Connections that the primary has handed to it. */
+  handoffs: number;
   /** Names of the jobs of `runOnce()` that it has. */
   jobs: string[];
 }

@@ -1,6 +1,7 @@
 import { defaultName } from "../../control-path.js";
 import type { Manager } from "../../manager-contract.js";
 import type { ResolvedManagerOptions } from "../../options.js";
+import type { ObservedPool } from "../observe/journal.js";
 import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
 import { Observer } from "../observe/observer.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
@@ -10,12 +11,13 @@ import { Inspections } from "./inspections.js";
 import { bindSignals } from "./signals.js";
 
 /** A pool, as far as it is operated from outside. */
-interface OperatedPool extends LivingPool {
-  /** In the order of `status()`. */
-  handles(): readonly WorkerHandle[];
-  /** A debugger that may have stopped it is gone. */
-  released(handle: WorkerHandle): void;
-}
+type OperatedPool = LivingPool &
+  ObservedPool & {
+    /** In the order of `status()`. */
+    handles(): readonly WorkerHandle[];
+    /** A debugger that may have stopped it is gone. */
+    released(handle: WorkerHandle): void;
+  };
 
 /** What people and their tools ask of a running cluster: signals and the control socket. */
 export class Operations {
@@ -51,9 +53,11 @@ export class Operations {
     this.#observing =
       statusPort === undefined
         ? Promise.resolve()
-        : this.#observer.open(manager, registry, statusPort, options).catch((error: unknown) => {
-            options.logger.error("[socket-supervisor] no status port:", error);
-          });
+        : this.#observer
+            .open({ manager, pool, registry }, statusPort, options)
+            .catch((error: unknown) => {
+              options.logger.error("[socket-supervisor] no status port:", error);
+            });
   }
 
   /** For when the cluster is running. */

@@ -23,6 +23,7 @@ export function workerStatus(
     inspector: handle.inspector.url,
     queue: handle.queue,
     waiting: handle.handoffs.count,
+    handoffs: handle.arrivals,
     jobs,
   };
 }

@@ -1,3 +1,4 @@
+import { subscribe } from "node:diagnostics_channel";
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
 import { meshStats } from "../adapter/mesh-door.js";
 import type { PrimaryChannel } from "../primary-channel.js";
@@ -9,10 +10,17 @@ const INTERVAL = 500;
 /** Tells the primary, twice a second, that this event loop turns, and how well. */
 export function startHeartbeat(channel: PrimaryChannel): void {
   const vitals = new VitalsMeter();
+  let forwarded = 0;
+  subscribe("socket-supervisor:forward", () => {
+    forwarded++;
+  });
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
-    channel.send({ type: "supervisor:heartbeat", ...vitals.read(), ...(mesh && { mesh }) });
+    channel.send({
+      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded },
+      ...(mesh && { mesh }),
+    });
     descriptors.look();
   };
   beat();
