@@ -1,4 +1,14 @@
-export type { DiagnosticsEvents } from "./diagnostics.js";
+export type {
+  AdapterMessageEvent,
+  DiagnosticsEvents,
+  ForwardEvent,
+  HandoffEvent,
+  LeaseEvent,
+  ReloadEvent,
+  SessionClosedEvent,
+  SessionOpenedEvent,
+  WorkerStateEvent,
+} from "./diagnostics.js";
 export {
   ERROR_CODES,
   OptionError,
@@ -9,21 +19,20 @@ export {
   type WorkerExit,
 } from "./errors.js";
 export { answerLoadTest } from "./load/server.js";
-export type { Logger } from "./option-checks.js";
-export type { ClusterManagerOptions, ResolvedManagerOptions, StickyOptions } from "./options.js";
-export type { LoadBalancingMethod } from "./policy/balance.js";
-export {
-  ClusterManager,
-  type ClusterManagerEvents,
-} from "./primary/cluster-manager.js";
 export type {
+  ClusterManagerEvents,
   ClusterStatus,
   HangReport,
   ManagerPhase,
+  ReloadReport,
   WorkerStatus,
-} from "./primary/control/status.js";
+} from "./manager-contract.js";
+export type { MeshVitals } from "./mesh-protocol.js";
+export type { Logger } from "./option-checks.js";
+export type { ClusterManagerOptions, ResolvedManagerOptions, StickyOptions } from "./options.js";
+export type { LoadBalancingMethod } from "./policy/balance.js";
+export { ClusterManager } from "./primary/cluster-manager.js";
 export { setupStickyMaster } from "./primary/setup-sticky-master.js";
-export type { ReloadReport } from "./primary/supervision/reloads.js";
 export type { Routing, WorkerVitals } from "./protocol.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";

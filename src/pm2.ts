@@ -1,41 +1,21 @@
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { SupervisorError } from "./errors.js";
+import type { ClusterStatus, Manager, ReloadReport } from "./manager-contract.js";
 import type { ResolvedManagerOptions } from "./options.js";
 
 /** ms: how much longer than the manager pm2 should wait, and how often metrics are looked at. */
 const MARGIN = 5_000;
 const METRICS_INTERVAL = 1_000;
 
-const EVENTS = ["worker:ready", "worker:exit"] as const;
 const RELOAD = "reload";
 
 /** pm2 gives its settings to the process as environment variables. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
-interface Cluster {
-  /** How many workers there should be. */
-  count: number;
-  restarts: number;
-  sessions: number;
-  workers: readonly { state: string }[];
-}
-
-interface Reload {
-  generation: number;
-  replaced: readonly unknown[];
-  /** ms */
-  duration: number;
-  sessionsMoved: number;
-}
-
 /** As much of the manager as pm2 needs. */
-export interface Pm2Subject {
+export interface Pm2Subject extends Pick<Manager, "status" | "reload" | "on" | "off"> {
   readonly options: Pick<ResolvedManagerOptions, "logger" | "stopTimeout" | "workerInitTimeout">;
-  status(): Cluster;
-  reload(): Promise<Reload>;
-  on(event: (typeof EVENTS)[number], listener: () => void): unknown;
-  off(event: (typeof EVENTS)[number], listener: () => void): unknown;
 }
 
 type Metrics = Record<string, { value: number | string; historic: boolean }>;
@@ -94,7 +74,12 @@ function setting(env: Environment, name: string, variable: string, byDefault: nu
   return { ms, text: `pm2's ${name} is ${ms} ms${set ? "" : " by default"}` };
 }
 
-export function pm2Metrics({ count, restarts, sessions, workers }: Cluster): Metrics {
+/** As much of a status as pm2 shows. */
+type Counted = Pick<ClusterStatus, "count" | "restarts" | "sessions"> & {
+  workers: readonly Pick<ClusterStatus["workers"][number], "state">[];
+};
+
+export function pm2Metrics({ count, restarts, sessions, workers }: Counted): Metrics {
   const ready = workers.filter(({ state }) => state === "ready").length;
   return {
     workers: { value: `${ready}/${count}`, historic: false },
@@ -109,7 +94,12 @@ export function asksForReload(message: unknown): boolean {
 }
 
 /** A reload in one line. */
-export function reloadSummary({ generation, replaced, duration, sessionsMoved }: Reload): string {
+export function reloadSummary({
+  generation,
+  replaced,
+  duration,
+  sessionsMoved,
+}: ReloadReport): string {
   const workers = `${replaced.length} workers replaced in ${duration} ms`;
   return `generation ${generation}: ${workers}, ${sessionsMoved} sessions moved`;
 }
@@ -151,11 +141,13 @@ export function joinPm2(manager: Pm2Subject): () => void {
   send({ type: "axm:action", data: { action_name: RELOAD, action_type: "custom", arity: 1 } });
   report();
   const timer = setInterval(report, METRICS_INTERVAL).unref();
-  for (const event of EVENTS) manager.on(event, report);
+  manager.on("worker:ready", report);
+  manager.on("worker:exit", report);
   process.on("message", onMessage);
   return () => {
     clearInterval(timer);
-    for (const event of EVENTS) manager.off(event, report);
+    manager.off("worker:ready", report);
+    manager.off("worker:exit", report);
     process.off("message", onMessage);
     // Who triggered it waits until there is an answer.
     while (unanswered > 0) reply("The manager was stopped before the reload was done.");

@@ -206,6 +206,8 @@ export interface WorkerVitals {
   rss: number;
   /** CPU time since its start, user and system (seconds). */
   cpuTime: number;
+  /** Requests that it has passed on to other workers; workers of earlier versions do not tell it. */
+  forwarded?: number;
   /** Of its connections to other workers; missing without the mesh. */
   mesh?: MeshVitals;
 }
@@ -268,6 +270,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     isNumber(m.eventLoopDelay, 0, Number.MAX_SAFE_INTEGER) &&
     isCount(m.rss) &&
     isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER) &&
+    (m.forwarded === undefined || isCount(m.forwarded)) &&
     (m.mesh === undefined || isMeshVitals(m.mesh)),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),

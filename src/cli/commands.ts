@@ -1,8 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { isAlive } from "../is-alive.js";
+import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import type { Inspection } from "../primary/control/inspections.js";
-import type { ClusterStatus } from "../primary/control/status.js";
-import type { ReloadReport } from "../primary/supervision/reloads.js";
 import { CliError, callJson, callLines } from "./client.js";
 import { duration, statusTable } from "./table.js";
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { OptionError } from "../errors.js";
-import type { ClusterControl, ClusterState } from "../load/cluster-watch.js";
+import type { ClusterControl } from "../load/cluster-watch.js";
 import { LoadError } from "../load/errors.js";
 import {
   choice,
@@ -18,6 +18,7 @@ import { progressText, reportText } from "../load/report-text.js";
 import { runLoad } from "../load/run.js";
 import { findAddress } from "../load/target.js";
 import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
+import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import { CliError, callJson, callLines, controlSocket } from "./client.js";
 import { explainUnknown } from "./flags.js";
 import { LOAD_HELP } from "./load-help.js";
@@ -115,12 +116,12 @@ function controlOf({ name, socket }: Values): ClusterControl | undefined {
     socket === undefined ? undefined : resolve(String(socket)),
   );
   return {
-    status: () => callJson<ClusterState>(path, "GET", "/status"),
+    status: () => callJson<ClusterStatus>(path, "GET", "/status"),
     reload: async () => {
-      const lines = callLines<{ report?: object; error?: { message: string } }>;
+      const lines = callLines<{ report?: ReloadReport; error?: { message: string } }>;
       for await (const { report, error } of lines(path, "POST", "/reload")) {
         if (error) throw new CliError(error.message);
-        if (report) return;
+        if (report) return report;
       }
       throw new CliError("the primary ended before the reload was done");
     },

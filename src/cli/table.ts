@@ -1,4 +1,4 @@
-import type { ClusterStatus, WorkerStatus } from "../primary/control/status.js";
+import type { ClusterStatus, WorkerStatus } from "../manager-contract.js";
 
 const COLUMNS: readonly {
   title: string;

@@ -1,18 +1,8 @@
 import { readFileSync } from "node:fs";
-
-/** As much of a cluster's status as the load test reads. */
-export interface ClusterState {
-  pid: number;
-  count: number;
-  workers: readonly { pid?: number; state: string; sessions: number }[];
-}
+import type { RemoteManager } from "../manager-contract.js";
 
 /** The cluster under test, through its control socket. */
-export interface ClusterControl {
-  status(): Promise<ClusterState>;
-  reload(): Promise<unknown>;
-  scale(count: number): Promise<unknown>;
-}
+export type ClusterControl = RemoteManager<"status" | "reload" | "scale">;
 
 /** A process of the cluster, while it was measured. */
 export interface ProcessUse {

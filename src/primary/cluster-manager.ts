@@ -2,8 +2,15 @@ import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo, Server } from "node:net";
-import { type RestartLimitError, SupervisorError, type WorkerExit } from "../errors.js";
+import { type RestartLimitError, SupervisorError } from "../errors.js";
 import { MAX_QUEUE } from "../limits.js";
+import type {
+  ClusterManagerEvents,
+  ClusterStatus,
+  Manager,
+  ManagerPhase,
+  ReloadReport,
+} from "../manager-contract.js";
 import { errorText, milliseconds } from "../option-checks.js";
 import {
   type ClusterManagerOptions,
@@ -16,20 +23,13 @@ import { joinPm2, refusePm2Cluster } from "../pm2.js";
 import type { Routing } from "../protocol.js";
 import { type PrimaryParts, primaryParts } from "./composition.js";
 import { Operations } from "./control/operations.js";
-import {
-  type ClusterStatus,
-  type HangReport,
-  hangReport,
-  idOf,
-  type ManagerPhase,
-  primaryStatus,
-  workerStatus,
-} from "./control/status.js";
+import { hangReport, idOf, workerStatus } from "./control/status.js";
 import { listen, shownUrl } from "./listen.js";
+import { primaryStatus } from "./primary-status.js";
 import { balance } from "./setup-sticky-master.js";
 import { realClock } from "./supervision/pool-system.js";
 import { stopped } from "./supervision/pool-waits.js";
-import { type ReloadEvents, type ReloadReport, Reloads } from "./supervision/reloads.js";
+import { Reloads } from "./supervision/reloads.js";
 import { watchSelfListening } from "./supervision/self-listening.js";
 import { StopListeners } from "./supervision/stop-listeners.js";
 import { WorkerPool } from "./supervision/worker-pool.js";
@@ -44,18 +44,6 @@ function warnOfUnused(options: object): void {
   });
 }
 
-/** Events of {@link ClusterManager}. */
-export interface ClusterManagerEvents extends ReloadEvents {
-  /** A worker became ready. */
-  "worker:ready": [Worker];
-  /** A worker's process ended. */
-  "worker:exit": [Worker, WorkerExit];
-  /** A worker's event loop has not turned for `hangTimeout`; it is killed. */
-  "worker:hang": [Worker, HangReport];
-  /** Workers die too fast; the primary stops and exits with 1. */
-  "cluster:give-up": [RestartLimitError];
-}
-
 /**
  * Forks, watches and stops the worker processes.
  *
@@ -65,7 +53,7 @@ export interface ClusterManagerEvents extends ReloadEvents {
  * @throws OptionError (from the constructor) for an option that cannot work; SupervisorError
  *   `ERR_SUPERVISOR_PM2_CLUSTER` in pm2's cluster mode
  */
-export class ClusterManager extends EventEmitter<ClusterManagerEvents> {
+export class ClusterManager extends EventEmitter<ClusterManagerEvents> implements Manager {
   /** As they were given, with the defaults; frozen. */
   readonly options: ResolvedManagerOptions;
   #phase: ManagerPhase = "idle";

@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OptionError } from "../errors.js";
+import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import { environment, expectObject, flag } from "../option-checks.js";
 import { type ClusterManagerOptions, resolveManagerOptions, workerCount } from "../options.js";
-import type { ClusterStatus } from "../primary/control/status.js";
-import type { ReloadReport } from "../primary/supervision/reloads.js";
 import { createSocketIOClient, type TestClient, type TestClientOptions } from "./client.js";
 import { PrimaryProcess } from "./primary-process.js";
 

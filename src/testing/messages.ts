@@ -1,16 +1,11 @@
 import type { SupervisorErrorCode, WorkerExit } from "../errors.js";
+import type { Manager } from "../manager-contract.js";
 import type { ClusterManagerOptions } from "../options.js";
-import type { ClusterStatus } from "../primary/control/status.js";
-import type { ReloadReport } from "../primary/supervision/reloads.js";
 
 /** What the runner's process can ask of a running cluster. */
-export interface Calls {
-  status(): ClusterStatus;
-  reload(): Promise<ReloadReport>;
-  scale(count: number): Promise<void>;
+export interface Calls extends Pick<Manager, "status" | "reload" | "scale" | "stop"> {
   /** @returns when the worker has ended and, with `refork`, the cluster is complete again */
   killWorker(pid: number): Promise<void>;
-  stop(): Promise<void>;
 }
 
 /** From the runner's process to the primary. */

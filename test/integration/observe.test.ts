@@ -36,6 +36,8 @@ t.test("what monitors and people ask", async (t) => {
   const sessions = valuesOf(text, "socket_supervisor_sessions");
   t.strictSame([...sessions.keys()], ['worker="1"', 'worker="2"']);
   t.equal(valuesOf(text, "socket_supervisor_workers_unscraped").get(""), 0);
+  const handoffs = [...valuesOf(text, "socket_supervisor_handoffs_total").values()];
+  t.ok(handoffs.reduce((sum, count) => sum + count, 0) >= 7, `the connections above: ${handoffs}`);
   for (const name of ["worker", "primary"]) {
     for (const [, value] of valuesOf(text, `socket_supervisor_${name}_resident_memory_bytes`)) {
       t.ok(value > 1e7, `${name}: ${value} bytes`);
@@ -52,9 +54,11 @@ t.test("what monitors and people ask", async (t) => {
     const now = await (await get("/metrics")).text();
     if (valuesOf(now, "socket_supervisor_worker_exits_total").get('reason="signal"') !== 1)
       continue;
-    t.equal(valuesOf(now, "socket_supervisor_worker_restarts_total").get(""), 1);
+    t.equal(valuesOf(now, "socket_supervisor_worker_restarts_total").get('reason="signal"'), 1);
     break;
   }
+  await running.writes(new RegExp(`worker ${victim} was ended by SIGKILL .*; the next one starts`));
+  t.notMatch(running.stdout, `worker ${victim} was ended`, "its end is told once");
 });
 
 t.test("it is read-only, and for this machine", async (t) => {

@@ -37,6 +37,7 @@ const BASE = [
   "is-alive.ts",
   "log-lines.ts",
   "limits.ts",
+  "manager-contract.ts",
   "mesh-protocol.ts",
   "message-checks.ts",
   "option-checks.ts",
@@ -144,6 +145,27 @@ t.test("nothing imports in circles, not even types", async (t) => {
   const all = new Map(Object.entries(circle).map(([path, imports]) => [path, { imports }]));
   t.strictSame(findCycle(all), ["b.ts", "c.ts", "b.ts"], "this test finds one");
   t.equal(findCycle(byPath), undefined);
+});
+
+/** Of files in a folder of primary or worker, that folder; of others their path. */
+function roomOf(path: string): string {
+  const [side, folder, file] = path.split("/");
+  return file !== undefined && (side === "primary" || side === "worker")
+    ? `${side}/${folder}.ts`
+    : path;
+}
+
+t.test("folders of primary and worker point one way", async (t) => {
+  const rooms = new Map<string, { imports: string[] }>();
+  for (const { path, imports } of files) {
+    const room = rooms.get(roomOf(path)) ?? { imports: [] };
+    rooms.set(roomOf(path), room);
+    const others = imports.filter(isOwn).map(roomOf);
+    room.imports.push(...others.filter((name) => name !== roomOf(path)));
+  }
+  const expected = ["primary/observe.ts", "primary/mesh.ts", "worker/mesh.ts", "worker/adapter.ts"];
+  for (const name of expected) t.ok(rooms.has(name), name);
+  t.equal(findCycle(rooms), undefined);
 });
 
 t.test("index.ts only exports", async (t) => {

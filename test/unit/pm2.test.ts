@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import t, { type Test } from "tap";
+import type { ClusterStatus, WorkerStatus } from "../../src/manager-contract.js";
 import {
   asksForReload,
   isPm2Cluster,
@@ -78,7 +79,7 @@ t.test("which processes are cluster workers of pm2", async (t) => {
 });
 
 t.test("metrics: of the workers, those that are ready", async (t) => {
-  const states = ["ready", "starting", "ready", "hung", "draining"];
+  const states = ["ready", "starting", "ready", "hung", "draining"] as const;
   const workers = states.map((state) => ({ state }));
   t.same(pm2Metrics({ count: 4, restarts: 7, sessions: 12, workers }), {
     workers: { value: "2/4", historic: false },
@@ -95,8 +96,10 @@ t.test("what pm2 trigger sends, with a parameter and without", async (t) => {
   }
 });
 
+const NEW = { old: 1, new: 2 };
+
 t.test("a reload in one line", async (t) => {
-  const report = { generation: 3, replaced: [{}, {}], duration: 1_234, sessionsMoved: 56 };
+  const report = { generation: 3, replaced: [NEW, NEW], duration: 1_234, sessionsMoved: 56 };
   t.equal(reloadSummary(report), "generation 3: 2 workers replaced in 1234 ms, 56 sessions moved");
 });
 
@@ -116,12 +119,13 @@ function underPm2(t: Test, reload: Pm2Subject["reload"]) {
   t.intercept(process, "connected", { value: true });
   t.intercept(process, "env", { value: { ...FORK, kill_timeout: "1" } });
   const events = new EventEmitter();
-  const status = { count: 1, restarts: 0, sessions: 0, workers: [{ state: "starting" }] };
+  const workers: Pick<WorkerStatus, "state">[] = [{ state: "starting" }];
+  const status = { count: 1, restarts: 0, sessions: 0, workers };
   const warnings: string[] = [];
   const logger = { ...console, warn: (line: string) => warnings.push(line) };
   const manager: Pm2Subject = {
     options: { ...OPTIONS, logger },
-    status: () => status,
+    status: () => status as ClusterStatus,
     reload,
     on: (name, listener) => events.on(name, listener),
     off: (name, listener) => events.off(name, listener),

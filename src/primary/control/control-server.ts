@@ -3,18 +3,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { basename, dirname } from "node:path";
 import { controlDirs, controlPath } from "../../control-path.js";
 import { SupervisorError } from "../../errors.js";
+import type { ClusterStatus, Manager } from "../../manager-contract.js";
 import type { Logger } from "../../option-checks.js";
 import { OwnFolder } from "../../own-files.js";
 import { isAnswered } from "../../unix-socket.js";
-import type { ReloadReport } from "../supervision/reloads.js";
 import type { Inspection } from "./inspections.js";
-import type { ClusterStatus } from "./status.js";
 
 /** What the control socket can ask of a manager. */
-export interface Controlled {
-  status(): ClusterStatus;
-  reload(): Promise<ReloadReport>;
-  scale(count: number): Promise<void>;
+export interface Controlled extends Pick<Manager, "status" | "reload" | "scale"> {
   /** `worker`: whatever was sent; a pid or a number of a worker is right. */
   inspect(worker: unknown): Promise<Inspection>;
   closeInspector(worker: unknown): Promise<Inspection>;

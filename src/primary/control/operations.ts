@@ -1,34 +1,28 @@
 import { defaultName } from "../../control-path.js";
+import type { Manager } from "../../manager-contract.js";
 import { errorText } from "../../option-checks.js";
 import type { ResolvedManagerOptions } from "../../options.js";
-import type { Observed } from "../observe/journal.js";
+import type { ObservedPool } from "../observe/journal.js";
 import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
 import { Observer } from "../observe/observer.js";
-import type { ReloadReport } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { ControlServer } from "./control-server.js";
 import { Inspections } from "./inspections.js";
 import { bindSignals } from "./signals.js";
 
-/** A manager, as far as it is operated from outside. */
-interface Operated extends Observed {
-  reload(): Promise<ReloadReport>;
-  scale(count: number): Promise<void>;
-  stop(): Promise<void>;
-}
-
-/** A pool, likewise. */
-interface OperatedPool extends LivingPool {
-  /** In the order of `status()`. */
-  handles(): readonly WorkerHandle[];
-  /** A debugger that may have stopped it is gone. */
-  released(handle: WorkerHandle): void;
-}
+/** A pool, as far as it is operated from outside. */
+type OperatedPool = LivingPool &
+  ObservedPool & {
+    /** In the order of `status()`. */
+    handles(): readonly WorkerHandle[];
+    /** A debugger that may have stopped it is gone. */
+    released(handle: WorkerHandle): void;
+  };
 
 /** What people and their tools ask of a running cluster: signals and the control socket. */
 export class Operations {
-  readonly #manager: Operated;
+  readonly #manager: Manager;
   readonly #options: ResolvedManagerOptions;
   readonly #inspections: Inspections;
   readonly #unbindSignals: () => void;
@@ -37,7 +31,7 @@ export class Operations {
   #control: ControlServer | undefined;
 
   constructor(
-    manager: Operated,
+    manager: Manager,
     options: ResolvedManagerOptions,
     pool: OperatedPool,
     registry: WorkerRegistry,
@@ -60,9 +54,11 @@ export class Operations {
     this.#observing =
       statusPort === undefined
         ? Promise.resolve()
-        : this.#observer.open(manager, registry, statusPort, options).catch((error: unknown) => {
-            options.logger.error(`[socket-supervisor] no status port: ${errorText(error)}`);
-          });
+        : this.#observer
+            .open({ manager, pool, registry }, statusPort, options)
+            .catch((error: unknown) => {
+              options.logger.error(`[socket-supervisor] no status port: ${errorText(error)}`);
+            });
   }
 
   /** For when the cluster is running. */

@@ -1,12 +1,11 @@
 import { WorkerBootError } from "../../errors.js";
+import type { Manager } from "../../manager-contract.js";
 import { errorText, type Logger } from "../../option-checks.js";
 
 /** What signals ask of a manager. */
-export interface SignalActions {
-  stop(): Promise<unknown>;
+export interface SignalActions extends Pick<Manager, "stop" | "reload"> {
   /** Ends what is there, now. */
   kill(): void;
-  reload(): Promise<unknown>;
   /** One worker more, or one less. */
   scaleBy(step: 1 | -1): Promise<unknown>;
 }

@@ -1,8 +1,8 @@
 import type { Worker } from "node:cluster";
 import { describeExit, type WorkerExit } from "../../errors.js";
+import type { ClusterStatus, Manager } from "../../manager-contract.js";
 import type { ToPrimary } from "../../protocol.js";
-import type { ClusterStatus } from "../control/status.js";
-import type { ReloadEvents } from "../supervision/reloads.js";
+import type { Death } from "../supervision/pool-events.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { OwnVitals, type PrimaryVitals } from "./vitals.js";
@@ -36,8 +36,12 @@ export interface Reload {
   workers: number;
 }
 
+type EndReason = "ended" | "error" | "signal" | "hang";
+
 export interface Counters {
-  exits: Record<"ended" | "error" | "signal" | "hang", number>;
+  exits: Record<EndReason, number>;
+  /** Of these, workers that should have lived. */
+  restarts: Record<EndReason, number>;
   reloads: Record<"done" | "failed", number>;
   sessionsMoved: number;
   opened: number;
@@ -45,20 +49,13 @@ export interface Counters {
   refused: number;
 }
 
-interface Listen {
-  (event: "worker:exit", listener: (worker: Worker, exit: WorkerExit) => void): unknown;
-  (event: "worker:hang", listener: (worker: Worker) => void): unknown;
-  (event: "reload:start", listener: (...args: ReloadEvents["reload:start"]) => void): unknown;
-  (event: "reload:progress", listener: (...args: ReloadEvents["reload:progress"]) => void): unknown;
-  (event: "reload:done", listener: (...args: ReloadEvents["reload:done"]) => void): unknown;
-  (event: "reload:failed", listener: (...args: ReloadEvents["reload:failed"]) => void): unknown;
-}
-
 /** A manager, as far as it is observed. */
-export interface Observed {
-  status(): ClusterStatus;
-  on: Listen;
-  off: Listen;
+export type Observed = Pick<Manager, "status" | "on" | "off">;
+
+/** A pool, likewise. */
+export interface ObservedPool {
+  on(event: "died", listener: (death: Death) => void): unknown;
+  off(event: "died", listener: (death: Death) => void): unknown;
 }
 
 /** ms between two samples, and how many are kept: five minutes. */
@@ -71,28 +68,36 @@ const EVENTS = 50;
 export class Journal {
   readonly counters: Counters = {
     exits: { ended: 0, error: 0, signal: 0, hang: 0 },
+    restarts: { ended: 0, error: 0, signal: 0, hang: 0 },
     reloads: { done: 0, failed: 0 },
     ...{ sessionsMoved: 0, opened: 0, closed: 0, refused: 0 },
   };
   reload: Reload = { running: false, replaced: 0, workers: 0 };
   readonly #observed: Observed;
   readonly #registry: Pick<WorkerRegistry, "on" | "off">;
+  readonly #pool: ObservedPool;
   readonly #vitals = new OwnVitals();
   readonly #hung = new Set<number | undefined>();
   readonly #timer: NodeJS.Timeout;
   #events: JournalEvent[] = [];
   #samples: Sample[] = [];
 
-  constructor(observed: Observed, registry: Pick<WorkerRegistry, "on" | "off">) {
+  constructor(
+    observed: Observed,
+    registry: Pick<WorkerRegistry, "on" | "off">,
+    pool: ObservedPool,
+  ) {
     this.#observed = observed;
     this.#registry = registry;
     this.#bind(observed.on.bind(observed));
+    this.#pool = pool;
     registry.on("message", this.#onMessage);
+    pool.on("died", this.#onDied);
     this.#timer = setInterval(() => this.#sample(), INTERVAL).unref();
   }
 
   /** @param listen `on`, or `off` */
-  #bind(listen: Listen): void {
+  #bind(listen: Observed["on"]): void {
     listen("worker:hang", this.#onHang);
     listen("worker:exit", this.#onExit);
     listen("reload:start", this.#onReloadStart);
@@ -116,6 +121,7 @@ export class Journal {
     this.#vitals.stop();
     this.#bind(this.#observed.off.bind(this.#observed));
     this.#registry.off("message", this.#onMessage);
+    this.#pool.off("died", this.#onDied);
   }
 
   #sample(): void {
@@ -141,10 +147,23 @@ export class Journal {
   };
 
   readonly #onExit = (_worker: Worker, exit: WorkerExit): void => {
-    const reason = this.#hung.delete(exit.pid) ? "hang" : reasonOf(exit);
+    if (exit.pid === undefined) return; // there was no process: see `forkFailures`
+    const reason = this.#reasonOf(exit);
+    this.#hung.delete(exit.pid);
     this.counters.exits[reason]++;
     this.#tell(reason === "ended" ? "exit" : "problem", `worker ${exit.pid} ${describeExit(exit)}`);
   };
+
+  /** Comes before the exit. */
+  readonly #onDied = ({ exit, counts }: Death): void => {
+    if (counts) this.counters.restarts[this.#reasonOf(exit)]++;
+  };
+
+  #reasonOf({ pid, exitCode, signal }: WorkerExit): EndReason {
+    if (this.#hung.has(pid)) return "hang";
+    if (signal !== null) return "signal";
+    return exitCode === 0 ? "ended" : "error";
+  }
 
   readonly #onReloadStart = ({ workers }: { workers: number }): void => {
     this.reload = { running: true, replaced: 0, workers };
@@ -174,9 +193,4 @@ export class Journal {
     this.counters.closed += message.closed.length;
     this.counters.refused += message.refused;
   };
-}
-
-function reasonOf({ exitCode, signal }: WorkerExit): keyof Counters["exits"] {
-  if (signal !== null) return "signal";
-  return exitCode === 0 ? "ended" : "error";
 }

@@ -1,8 +1,8 @@
 import { describeExit, type WorkerExit } from "../../errors.js";
 import { type LogFields, writeLine } from "../../log-lines.js";
+import type { ReloadEvents } from "../../manager-contract.js";
 import type { Logger } from "../../option-checks.js";
 import type { Death } from "../supervision/pool-events.js";
-import type { ReloadEvents } from "../supervision/reloads.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { Observed } from "./journal.js";
 
@@ -20,7 +20,7 @@ export interface LivingPool {
 export function logLifecycle(pool: LivingPool, manager: Observed, logger: Logger): void {
   const tell = (method: "info" | "warn", text: string, fields: LogFields): void =>
     writeLine(logger, method, text, fields);
-  /** Those whose death has been told: the pool tells of it behind the exit, in the same turn. */
+  /** Those whose death has been told, before their exit is. */
   const dead = new WeakSet<WorkerHandle>();
   let count: number | undefined;
   let reloading = false;
@@ -39,15 +39,13 @@ export function logLifecycle(pool: LivingPool, manager: Observed, logger: Logger
     tell("warn", text, { event: "worker:died", pid, code, signal, lived, replacedIn });
   });
   pool.on("exit", (handle, exit) => {
-    if (exit.pid === undefined) return; // it could not be started, which is told apart
+    // There may have been no process at all: it is told once that none can be started.
+    if (dead.has(handle) || exit.pid === undefined) return;
+    const { pid, exitCode: code, signal } = exit;
     const lived = Math.round(performance.now() - handle.startedAt);
-    queueMicrotask(() => {
-      if (dead.has(handle)) return;
-      const { pid, exitCode: code, signal } = exit;
-      const ended = code === 0 ? "ended" : describeExit(exit);
-      const text = `worker ${pid} ${ended} after ${seconds(lived)}`;
-      tell("info", text, { event: "worker:ended", pid, code, signal, lived });
-    });
+    const ended = code === 0 ? "ended" : describeExit(exit);
+    const text = `worker ${pid} ${ended} after ${seconds(lived)}`;
+    tell("info", text, { event: "worker:ended", pid, code, signal, lived });
   });
   pool.on("replaced", (old, successor) => {
     if (reloading) return; // its own lines say more

@@ -63,10 +63,59 @@ export const METRICS = {
     labels: ["worker"],
     help: "Time since a worker was forked.",
   },
+  socket_supervisor_worker_queue_bytes: {
+    type: "gauge",
+    labels: ["worker"],
+    help: "Bytes that wait in the primary for a worker; beyond maxQueue it is killed.",
+  },
+  socket_supervisor_connections_waiting: {
+    type: "gauge",
+    labels: ["worker"],
+    help: "Connections that wait in the primary for a worker.",
+  },
+  socket_supervisor_handoffs_total: {
+    type: "counter",
+    labels: ["worker"],
+    help: "Connections that a worker was handed by the primary; begins anew with each process.",
+  },
+  socket_supervisor_forwarded_requests_total: {
+    type: "counter",
+    labels: ["worker"],
+    help:
+      "Requests, upgrades included, that a worker has passed on to the one that has their session; " +
+      "begins anew with each process.",
+  },
+  socket_supervisor_mesh_messages_total: {
+    type: "counter",
+    labels: ["worker"],
+    help: "Messages that a worker has sent to other workers; begins anew with each process.",
+  },
+  socket_supervisor_mesh_bytes_total: {
+    type: "counter",
+    labels: ["worker"],
+    help: "Bytes of those messages; begins anew with each process.",
+  },
+  socket_supervisor_mesh_suppressed_messages_total: {
+    type: "counter",
+    labels: ["worker"],
+    help:
+      "Messages that other workers were not sent, since they have nobody in the room; begins anew " +
+      "with each process.",
+  },
+  socket_supervisor_mesh_queue_bytes: {
+    type: "gauge",
+    labels: ["worker"],
+    help: "Bytes that wait in a worker for other workers.",
+  },
   socket_supervisor_worker_restarts_total: {
     type: "counter",
+    labels: ["reason"],
+    help: "Workers that died and should have lived, by the reasons of worker_exits_total.",
+  },
+  socket_supervisor_fork_failures_total: {
+    type: "counter",
     labels: [],
-    help: "Workers that died and should have lived.",
+    help: "How often a process could not be started: no memory, no descriptors, no room for processes.",
   },
   socket_supervisor_worker_exits_total: {
     type: "counter",

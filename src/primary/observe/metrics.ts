@@ -2,6 +2,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import type { AppMetrics } from "./app-metrics.js";
 import type { Journal } from "./journal.js";
 import { METRICS, type MetricName } from "./metric-table.js";
+import { tellWorkers } from "./worker-metrics.js";
 
 const STATES = ["starting", "ready", "hung", "draining", "stopping"] as const;
 
@@ -33,7 +34,8 @@ export class Metrics {
       metricIn(registry, name).inc(labels, value);
     };
     const { status, primary, reload } = this.#journal.snapshot();
-    const { exits, reloads, sessionsMoved, opened, closed, refused } = this.#journal.counters;
+    const { exits, restarts, reloads, sessionsMoved, opened, closed, refused } =
+      this.#journal.counters;
     for (const state of STATES) {
       const count = status.workers.filter((worker) => worker.state === state).length;
       set("socket_supervisor_workers", count, { state });
@@ -43,18 +45,11 @@ export class Metrics {
     set("socket_supervisor_sessions_opened_total", opened);
     set("socket_supervisor_sessions_closed_total", closed);
     set("socket_supervisor_handshakes_refused_total", refused);
-    for (const [index, { sessions, uptime, vitals }] of status.workers.entries()) {
-      const labels = { worker: String(index + 1) };
-      set("socket_supervisor_sessions", sessions, labels);
-      set("socket_supervisor_worker_uptime_seconds", uptime / 1_000, labels);
-      if (vitals === null) continue;
-      const { rss, cpuTime, eventLoopDelay, eventLoopUtilization } = vitals;
-      set("socket_supervisor_worker_resident_memory_bytes", rss, labels);
-      set("socket_supervisor_worker_cpu_seconds_total", cpuTime, labels);
-      set("socket_supervisor_worker_event_loop_utilization_ratio", eventLoopUtilization, labels);
-      set("socket_supervisor_worker_event_loop_delay_seconds", eventLoopDelay / 1_000, labels);
+    tellWorkers(status.workers, set);
+    for (const [reason, count] of Object.entries(restarts)) {
+      set("socket_supervisor_worker_restarts_total", count, { reason });
     }
-    set("socket_supervisor_worker_restarts_total", status.restarts);
+    set("socket_supervisor_fork_failures_total", status.forkFailures);
     for (const [reason, count] of Object.entries(exits)) {
       set("socket_supervisor_worker_exits_total", count, { reason });
     }

@@ -1,7 +1,7 @@
 import { defaultName } from "../../control-path.js";
 import type { ResolvedManagerOptions } from "../../options.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
-import type { Observed } from "./journal.js";
+import type { Observed, ObservedPool } from "./journal.js";
 
 /** What the option `statusPort` opens; see status-server.ts. */
 export class Observer {
@@ -10,8 +10,11 @@ export class Observer {
 
   /** Loads what it needs only when somebody wants to look. */
   async open(
-    manager: Observed,
-    registry: WorkerRegistry,
+    {
+      manager,
+      pool,
+      registry,
+    }: { manager: Observed; pool: ObservedPool; registry: WorkerRegistry },
     port: number,
     options: ResolvedManagerOptions,
   ): Promise<void> {
@@ -22,7 +25,7 @@ export class Observer {
     if (this.#isClosed) return;
     const { statusHost: host, statusToken: token, logger } = options;
     const name = options.name ?? defaultName(process.cwd());
-    const journal = new Journal(manager, registry);
+    const journal = new Journal(manager, registry, pool);
     const app = new AppMetrics(registry);
     const server = new StatusServer(
       { port, host, token, name },

@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
-import { primaryStatus } from "../control/status.js";
+import { primaryStatus } from "../primary-status.js";
 
 /** How the primary is. */
 export interface PrimaryVitals {

@@ -78,6 +78,7 @@ export class HandoffChannel implements LineUser {
 
   arrived(count: number): void {
     this.#underWay -= count;
+    this.#handle.tookHandoffs(count);
     this.#endPatience();
     if (this.#underWay > 0 && !this.#closed) this.#startPatience();
   }

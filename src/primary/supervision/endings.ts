@@ -95,15 +95,15 @@ export class Endings {
     if (handle.startError !== undefined) {
       return this.forkFailed(place, generation, handle.startError);
     }
-    const death = this.#died(place, worker, exit);
+    // Of those that are asked for just now, whoever asks is told; the others' failures count.
+    const counts = handle.wasReady || (!place.isSuccessor && place.slot.hasServed);
+    const death = { ...this.#died(place, worker, exit), counts };
     if (handle.wasReady) {
       const giveUp = this.#deaths.record(exit, place.now);
       this.#events.emit("died", death);
       return giveUp;
     }
     const error = new WorkerBootError(exit, this.#steps.whyNotReady(worker, exit));
-    // Of those that are asked for just now, whoever asks is told; the others' failures count.
-    const counts = !place.isSuccessor && place.slot.hasServed;
     const giveUp = counts ? this.#deaths.record(exit, place.now) : undefined;
     const end = giveUp ?? this.#abandon(place, generation, error);
     this.#events.emit("died", death);
@@ -111,7 +111,7 @@ export class Endings {
     return end;
   }
 
-  #died(place: Place, worker: PoolWorker, exit: WorkerExit): Death {
+  #died(place: Place, worker: PoolWorker, exit: WorkerExit): Omit<Death, "counts"> {
     const { slot, isSuccessor, now } = place;
     const { handle } = worker;
     const lived = now - worker.startedAt;

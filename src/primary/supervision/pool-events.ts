@@ -8,6 +8,8 @@ export interface Death {
   number: number;
   exit: WorkerExit;
   wasReady: boolean;
+  /** It is one of `restarts`: a worker that served, or was to serve again. */
+  counts: boolean;
   /** ms */
   lived: number;
   /** ms until the next one is started; `undefined`: none is, or another one is there already. */

@@ -1,29 +1,8 @@
 import { debug, reloadSteps } from "../../diagnostics.js";
 import type { SupervisorError } from "../../errors.js";
+import type { ReloadEvents, ReloadReport } from "../../manager-contract.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerPool } from "./worker-pool.js";
-
-/** What a reload did. */
-export interface ReloadReport {
-  generation: number;
-  /** Pids of the workers that left, and of those that took their place. */
-  replaced: { old: number | undefined; new: number | undefined }[];
-  /** ms */
-  duration: number;
-  /** Sessions that the old workers had when they began to drain. */
-  sessionsMoved: number;
-}
-
-export interface ReloadEvents {
-  /** A reload begins. */
-  "reload:start": [{ generation: number; workers: number }];
-  /** A new worker has taken the place of an old one, which drains now. */
-  "reload:progress": [{ generation: number; replaced: number; workers: number }];
-  /** All workers run new code, and the old ones have ended. */
-  "reload:done": [ReloadReport];
-  /** A new worker did not become ready, and the old ones stay; or the manager was stopped. */
-  "reload:failed": [SupervisorError];
-}
 
 /** Where the events of reloads go. */
 interface Emitter {

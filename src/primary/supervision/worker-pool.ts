@@ -294,11 +294,14 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     const slot = this.#state.slotOf(worker);
     const isSuccessor = slot?.successor === worker;
     this.#state.remove(worker);
-    this.emit("exit", handle, exit);
+    let end: SupervisorError | undefined;
     if (slot !== undefined && this.#endAt === undefined) {
       const place = { slot, isSuccessor, now: this.#system.now() };
-      this.#giveUp(this.#endings.ended(place, worker, exit));
+      end = this.#endings.ended(place, worker, exit);
     }
+    // Whoever hears of it finds what follows from it, in status() too.
+    this.emit("exit", handle, exit);
+    this.#giveUp(end);
     this.#loop.run();
   };
 

@@ -89,6 +89,7 @@ export class WorkerHandle {
   #inspector: InspectorFacts = { url: null, usr1Handlers: 0 };
   #isOpeningInspector = false;
   readonly #handoffs = { count: 0, bytes: 0 };
+  #arrivals = 0;
   #isFull = false;
   readonly #messages: SendQueue;
   readonly #onSent: (handle: WorkerHandle) => void;
@@ -241,6 +242,16 @@ export class WorkerHandle {
   countHandoffs(count: number, bytes: number): void {
     this.#handoffs.count += count;
     this.#handoffs.bytes += bytes;
+  }
+
+  /** Connections that it has got. */
+  get arrivals(): number {
+    return this.#arrivals;
+  }
+
+  /** So many connections more have arrived there: for `HandoffChannel`. */
+  tookHandoffs(count: number): void {
+    this.#arrivals += count;
   }
 
   /** What a description of its end quotes, beside what it writes to stderr. */

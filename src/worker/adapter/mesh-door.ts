@@ -29,8 +29,8 @@ export function meshDoor(channel: PrimaryChannel, welcome: Welcome): Promise<Mes
 }
 
 /**
- * @returns `undefined` when the primary is of an earlier version: the messages have to go through
- *   it, as those of the other workers do (M6)
+ * @returns `undefined` when the primary is of an earlier version, or there is no folder: the messages
+ *   have to go through the primary, as those of the other workers do (M6)
  * @throws SupervisorError `ERR_SUPERVISOR_PROTOCOL` when it is of a later one
  */
 export async function enterMesh(
@@ -54,10 +54,14 @@ export async function enterMesh(
   }
   const { gatewayDir } = welcome;
   if (gatewayDir === null) {
-    process.emitWarning(
-      "There is no folder for connections between workers, so their messages go through the primary.",
-      { code: "SUPERVISOR_NO_MESH" },
-    );
+    // With @socket.io/sticky in the primary there never is one, in no worker.
+    if (welcome.routing !== "upstream") {
+      process.emitWarning(
+        "There is no folder for connections between workers, so this one's messages go through " +
+          "the primary. Those of workers that found one do not: reload when it can be used again.",
+        { code: "SUPERVISOR_NO_MESH" },
+      );
+    }
     return undefined;
   }
   const wire = new UnixWire(gatewayDir);

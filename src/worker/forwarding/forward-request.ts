@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
-import { forwards } from "../../diagnostics.js";
 import { answerHeaders, http2Headers } from "./answer-headers.js";
 import { seal } from "./envelope.js";
+import { countForward } from "./forward-count.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { isNotHere } from "./not-here.js";
 import type { PeerClient } from "./peer-client.js";
@@ -85,7 +85,7 @@ export class RequestForwarding {
         reset: this.#ownConnection,
       };
       this.#peers.send(gateway, request, handler);
-      if (forwards.isHeard) forwards.tell({ gateway, upgrade: false });
+      countForward(gateway, false);
     } catch (error) {
       refuseRequest(this.#res, error);
     }

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { forwards } from "../../diagnostics.js";
 import { endSoon } from "./end-soon.js";
 import { seal } from "./envelope.js";
+import { countForward } from "./forward-count.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { UPGRADE_NOT_HERE } from "./not-here.js";
 import { refuseUpgrade } from "./refusal.js";
@@ -63,7 +63,7 @@ export function forwardUpgrade(
     // What the owner has written is the client's, however slowly it reads.
     peer.once("close", () => endSoon(socket));
   });
-  if (forwards.isHeard) forwards.tell({ gateway, upgrade: true });
+  countForward(gateway, true);
 }
 
 /** @param then gets what comes first: enough to tell whether it is "not here" */

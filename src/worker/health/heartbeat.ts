@@ -1,5 +1,6 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
 import { meshStats } from "../adapter/mesh-door.js";
+import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { VitalsMeter } from "./vitals.js";
 
@@ -12,7 +13,10 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
-    channel.send({ type: "supervisor:heartbeat", ...vitals.read(), ...(mesh && { mesh }) });
+    channel.send({
+      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
+      ...(mesh && { mesh }),
+    });
     descriptors.look();
   };
   beat();

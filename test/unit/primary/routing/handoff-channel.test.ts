@@ -49,7 +49,10 @@ function setUp(t: Test) {
     waiting.count += count;
     waiting.bytes += bytes;
   };
-  const handle = { worker, handoffs: waiting, countHandoffs } as unknown as WorkerHandle;
+  const took: number[] = [];
+  const tookHandoffs = (count: number) => void took.push(count);
+  const own = { worker, handoffs: waiting, countHandoffs, tookHandoffs };
+  const handle = own as unknown as WorkerHandle;
   const gone: Handoff[] = [];
   const events = { stalls: 0 };
   const line = new AcknowledgedLine(handle.worker);
@@ -67,7 +70,7 @@ function setUp(t: Test) {
     returned: false,
   });
   const acknowledge = () => process.emit("internalMessage", { cmd: "NODE_HANDLE_ACK" });
-  return { timers, sent, handle, gone, events, line, channel, handoff, acknowledge };
+  return { timers, sent, handle, took, gone, events, line, channel, handoff, acknowledge };
 }
 
 t.test("what is sent can be observed", async (t) => {
@@ -87,13 +90,14 @@ t.test("what is sent can be observed", async (t) => {
 });
 
 t.test("one at a time; what waits is counted", async (t) => {
-  const { channel, handoff, handle, sent, acknowledge } = setUp(t);
+  const { took, channel, handoff, handle, sent, acknowledge } = setUp(t);
   const all = [handoff(), handoff("a"), handoff("b")];
   for (const item of all) channel.push(item);
   t.equal(sent.length, 1);
   t.strictSame(handle.handoffs, { count: 2, bytes: 20 });
   acknowledge();
   t.strictSame(handle.handoffs, { count: 1, bytes: 10 });
+  t.same(took, [1], "the worker has one");
   t.equal(all[0]?.socket.destroyed, true, "the primary's copy");
   acknowledge();
   acknowledge();

@@ -27,3 +27,20 @@ t.test(
     });
   },
 );
+
+t.test(
+  "M6 without a folder there is no mesh, and a warning, but where there never is one",
+  async (t) => {
+    const codes: unknown[] = [];
+    const listener = ({ code }: Error & { code?: string }): void => void codes.push(code);
+    process.on("warning", listener);
+    t.teardown(() => process.off("warning", listener));
+    const none = { ...welcome(PROTOCOL), gatewayDir: null };
+    t.equal(await enterMesh(channel, { ...none, routing: "upstream" }), undefined);
+    await new Promise(setImmediate);
+    t.strictSame(codes, []);
+    t.equal(await enterMesh(channel, none), undefined);
+    await new Promise(setImmediate);
+    t.strictSame(codes, ["SUPERVISOR_NO_MESH"]);
+  },
+);
