@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { fixture, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { until } from "../helpers/loopback.js";
 import { get, handshake, RawConnection } from "../helpers/raw.js";
 
 const LINE = /worker (\d+) has a direct line/g;
@@ -38,7 +39,8 @@ t.test("each worker gets a direct line", async (t) => {
     count: 3,
     env: { NODE_DEBUG: "socket-supervisor" },
   });
-  t.equal([...cluster.output.matchAll(LINE)].length, 3);
+  // It is told with the worker's next notice, which may come after it is ready.
+  await until("all have one", () => [...cluster.output.matchAll(LINE)].length === 3);
   t.notMatch(cluster.output, "SUPERVISOR_SLOW_HANDOFFS");
 });
 

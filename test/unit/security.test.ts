@@ -67,6 +67,7 @@ const NO_BOUNDS: Record<string, string> = {
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
   "option-names.ts MAX_EDITS": "how far a typo may be from a name",
+  "primary/workers/worker-registry.ts DISCONNECT_GRACE": "after which a dead worker is forgotten",
   "option-checks.ts MAX_DELAY": "Node's, for timers",
   "handoff/ipc-handles.ts LENGTH_BYTES": "the length of a length",
   "primary/observe/page-script.ts MAX_SAMPLES": "what a plot in somebody's browser shows",

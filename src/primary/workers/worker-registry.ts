@@ -211,8 +211,7 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     if (handle === undefined) return;
     this.#onGone(handle);
     this.#handles.delete(worker.id);
-    // With a hand-off unacknowledged Node never reports the disconnect, and would keep the worker.
-    if (cluster.workers) delete cluster.workers[worker.id];
+    forgetLater(worker, handle.ports.size > 0);
     this.emit("exit", handle, handle.describeExit(code, signal));
   }
 }
@@ -228,4 +227,20 @@ function tellState(
 ): void {
   debug("worker %d is %s (before: %s)", pid, state, before);
   if (workerStates.isHeard) workerStates.tell({ pid, generation, state, before });
+}
+
+/** How long after an exit Node reports the disconnect, if it does (ms). */
+const DISCONNECT_GRACE = 1_000;
+
+/**
+ * With a hand-off unacknowledged Node never reports the disconnect, and would keep the worker.
+ *
+ * Not at once: with its disconnect Node lets go of the ports that it listened on. A list that is empty
+ * before that ends the primary with an assertion ("Resource leak detected") when the next one exits.
+ */
+function forgetLater(worker: Worker, hasListened: boolean): void {
+  if (hasListened) return;
+  setTimeout(() => {
+    if (cluster.workers?.[worker.id] === worker) delete cluster.workers[worker.id];
+  }, DISCONNECT_GRACE).unref();
 }
