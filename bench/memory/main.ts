@@ -15,6 +15,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "30" },
     rate: { type: "string", default: "300" },
     payload: { type: "string", default: "100000" },
+    /** Way between the workers: "ipc" goes through this process, "mesh" does not. */
+    adapter: { type: "string", default: "ipc" },
     /** One of them only, in this process. */
     trouble: { type: "string" },
   },
@@ -47,7 +49,7 @@ async function measure(trouble: (worker: Worker) => void): Promise<Result> {
     limit: 1_000,
     // So that the bound alone decides, and not the heartbeat.
     hangTimeout: 600_000,
-    env: { RATE: values.rate, PAYLOAD: values.payload, BUSY: "1500", PAUSE: "10" },
+    env: { RATE: values.rate, PAYLOAD: values.payload, ADAPTER: values.adapter, BUSY: "1500", PAUSE: "10" },
     logger: { info() {}, warn() {}, error() {} },
   });
   await manager.start();

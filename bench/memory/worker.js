@@ -26,6 +26,7 @@ const roles = {
   },
 };
 
-await setupWorker(io);
+// Over the mesh nothing of it passes the primary.
+await setupWorker(io, { adapter: process.env.ADAPTER });
 process.on("message", (message) => roles[message?.role]?.());
 cluster.worker.on("disconnect", () => process.exit());
