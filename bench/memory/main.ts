@@ -49,7 +49,13 @@ async function measure(trouble: (worker: Worker) => void): Promise<Result> {
     limit: 1_000,
     // So that the bound alone decides, and not the heartbeat.
     hangTimeout: 600_000,
-    env: { RATE: values.rate, PAYLOAD: values.payload, ADAPTER: values.adapter, BUSY: "1500", PAUSE: "10" },
+    env: {
+      RATE: values.rate,
+      PAYLOAD: values.payload,
+      ADAPTER: values.adapter,
+      BUSY: "1500",
+      PAUSE: "10",
+    },
     logger: { info() {}, warn() {}, error() {} },
   });
   await manager.start();
