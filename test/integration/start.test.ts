@@ -20,7 +20,6 @@ for (const [file, page] of [
   ["new-server.mjs", undefined],
   ["koa.mjs", "/"],
   ["fastify.mjs", "/pid"],
-  ["late.mjs", "/"],
 ] as const) {
   t.test(`${file}: 30 clients over 3 workers`, async (t) => {
     const { running, port } = await startUnchanged(t, file);
