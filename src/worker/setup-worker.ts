@@ -109,6 +109,8 @@ function startSetUp(
   // Before the hello: once the primary knows this worker, it may ask.
   runtime ??= new WorkerRuntime(channel);
   const name = runtime.names.next("path" in io ? io.path() : "engine", options.name);
+  // Of `socket-supervisor start`: its server may have connections already.
+  if (!isGuarded && host.engine !== undefined) runtime.watch(host.engine, name);
   return finishSetUp(runtime, channel, { io, host, name, adapter, options, isGuarded });
 }
 

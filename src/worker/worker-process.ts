@@ -18,7 +18,7 @@ import { startWatchdog } from "./health/watchdog.js";
 import { openWork } from "./jobs/open-work.js";
 import { WorkerLifecycle } from "./lifecycle.js";
 import type { PrimaryChannel } from "./primary-channel.js";
-import type { CheckedHost } from "./sessions/engine.js";
+import type { CheckedHost, EngineServer } from "./sessions/engine.js";
 import { SessionNotices } from "./sessions/session-notices.js";
 
 /** Of the time after which a silent worker is killed, what passes before it says where it is. */
@@ -36,6 +36,7 @@ export class WorkerRuntime {
   readonly #foreign: ForeignRequests;
   readonly #lifecycle: WorkerLifecycle;
   #listening: Promise<string | null> | undefined;
+  readonly #watched = new WeakSet<EngineServer>();
   #started = false;
 
   constructor(channel: PrimaryChannel) {
@@ -73,11 +74,7 @@ export class WorkerRuntime {
     shareTicketKeys(httpServer, ticketKeys);
     startRequestTimeouts(httpServer);
     this.#connections.watch(httpServer);
-    if (engine !== undefined) {
-      this.#gateway.serve(this.#foreign.watch(engine, name));
-      this.#notices.watch(engine);
-      this.#lifecycle.watch(engine);
-    }
+    if (engine !== undefined) this.watch(engine, name);
     this.#dispatch.serve(httpServer, options.name);
     if (this.#listening === undefined) {
       const journal = this.#arrivals.open(gatewayDir);
@@ -85,6 +82,18 @@ export class WorkerRuntime {
       this.#listening = this.#gateway.listen(gatewayDir);
     }
     return this.#listening;
+  }
+
+  /**
+   * Finds the requests of other workers' sessions, and tells of its own. To be called at once for an
+   * engine that is attached to a server with connections: it may open sessions from then on.
+   */
+  watch(engine: EngineServer, name: string): void {
+    if (this.#watched.has(engine)) return;
+    this.#watched.add(engine);
+    this.#gateway.serve(this.#foreign.watch(engine, name));
+    this.#notices.watch(engine);
+    this.#lifecycle.watch(engine);
   }
 
   /** The directory that its gateway was in is gone, or there is one now. */
