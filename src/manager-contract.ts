@@ -3,7 +3,7 @@ import type { Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
 import type { RestartLimitError, SupervisorError, WorkerExit } from "./errors.js";
 import type { WorkerFacts } from "./policy/reconcile.js";
-import type { WorkerVitals } from "./protocol.js";
+import type { WorkerVitals } from "./protocol/messages.js";
 
 export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopped";
 

@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isOutOfDescriptors } from "../descriptors.js";
-import { isAlive } from "../is-alive.js";
-import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../own-files.js";
-import { fitsSocket, isAnswered } from "../unix-socket.js";
+import { isOutOfDescriptors } from "../system/descriptors.js";
+import { isAlive } from "../system/is-alive.js";
+import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../system/own-files.js";
+import { fitsSocket, isAnswered } from "../system/unix-socket.js";
 
 const PREFIX = "socket-supervisor-";
 

@@ -6,10 +6,9 @@ import {
   type ResolvedWorkerOptions,
   resolveWorkerOptions,
   type WorkerOptions,
-} from "../options.js";
+} from "../options/options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
-import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
@@ -23,6 +22,7 @@ import type {
   SocketIoServer,
 } from "./sessions/engine.js";
 import { tellLoaded } from "./tell-loaded.js";
+import { type MeshDoor, meshDoor } from "./transport/mesh-door.js";
 import { WorkerRuntime } from "./worker-process.js";
 
 type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;

@@ -1,13 +1,13 @@
 import cluster from "node:cluster";
+import { adapterMessages } from "../../diagnostics.js";
 import {
   ADAPTER_SOURCE,
   type AdapterMessage,
   AdapterType,
   isAdapterMessage,
   isResponse,
-} from "../../adapter-protocol.js";
-import { adapterMessages } from "../../diagnostics.js";
-import { measuredOnce } from "../../send-queue.js";
+} from "../../protocol/adapter-messages.js";
+import { measuredOnce } from "../../system/send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 

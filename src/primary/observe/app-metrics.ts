@@ -1,5 +1,5 @@
 import { AggregatorRegistry } from "prom-client";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 

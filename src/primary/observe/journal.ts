@@ -1,7 +1,7 @@
 import type { Worker } from "node:cluster";
 import { describeExit, type WorkerExit } from "../../errors.js";
 import type { ClusterStatus, Manager } from "../../manager-contract.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { Death } from "../supervision/pool-events.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";

@@ -1,5 +1,5 @@
 import { type SupervisorError, WorkerBootError, type WorkerExit } from "../../errors.js";
-import type { ResolvedManagerOptions } from "../../options.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
 import type { Backoff } from "../../policy/restart.js";
 import { DeathRecord } from "./death-record.js";
 import type { Death, EndingEvents } from "./pool-events.js";

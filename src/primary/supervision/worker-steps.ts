@@ -1,5 +1,5 @@
 import { describeExit, type WorkerExit } from "../../errors.js";
-import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js";
+import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options/options.js";
 import type { WorkerState } from "../workers/worker-handle.js";
 import type { PoolRegistry, PoolSystem } from "./pool-system.js";
 import type { PoolWorker } from "./pool-worker.js";

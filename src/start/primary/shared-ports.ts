@@ -1,11 +1,11 @@
 import { createServer } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
-import type { StickyOptions } from "../../options.js";
+import type { StickyOptions } from "../../options/options.js";
 import { refuse } from "../../primary/routing/refuse.js";
 import { setupStickyMaster } from "../../primary/setup-sticky-master.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../primary/workers/worker-registry.js";
-import type { ListenFailure, ListenRequest, ToPrimary } from "../../protocol.js";
+import type { ListenFailure, ListenRequest, ToPrimary } from "../../protocol/messages.js";
 
 /** Connections that may wait for the first worker, of one port. */
 const MAX_HELD = 1_000;

@@ -7,7 +7,7 @@ import {
   type AdapterMessage,
   AdapterType,
   isAdapterMessage,
-} from "../../../../src/adapter-protocol.js";
+} from "../../../../src/protocol/adapter-messages.js";
 import { IpcAdapter } from "../../../../src/worker/adapter/ipc-adapter.js";
 import { primaryChannel } from "../../../../src/worker/primary-channel.js";
 

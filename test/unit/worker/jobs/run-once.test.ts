@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { OptionError } from "../../../../src/errors.js";
 import { runOnce } from "../../../../src/index.js";
-import type { ToPrimary } from "../../../../src/protocol.js";
+import type { ToPrimary } from "../../../../src/protocol/messages.js";
 import { Job } from "../../../../src/worker/jobs/job.js";
 import { ClusterLeases } from "../../../../src/worker/jobs/job-leases.js";
 import { OpenWork, openWork } from "../../../../src/worker/jobs/open-work.js";

@@ -1,4 +1,4 @@
-import type { Logger } from "./option-checks.js";
+import type { Logger } from "./checks.js";
 
 /** From the most to the least that is written. */
 export const LOG_LEVELS = ["info", "warn", "error", "silent"] as const;

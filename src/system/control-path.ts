@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { OptionError } from "./errors.js";
+import { OptionError } from "../errors.js";
 import { checkFolder, NotOursError, ownUid, whyNotOurSocket } from "./own-files.js";
 import { fitsSocket, MAX_SOCKET_PATH } from "./unix-socket.js";
 

@@ -1,6 +1,6 @@
 import { Writable } from "node:stream";
 import t from "tap";
-import { BoundedRelay, MAX_STDERR_WAITING } from "../../src/std-streams.js";
+import { BoundedRelay, MAX_STDERR_WAITING } from "../../../src/system/std-streams.js";
 
 /** A stream whose reader reads when the test says so. */
 function slowStream() {

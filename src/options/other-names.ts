@@ -1,4 +1,4 @@
-import type { OtherNames } from "./option-names.js";
+import type { OtherNames } from "./nearest-name.js";
 
 /** What pm2, node:cluster and other supervisors call the same thing. */
 export const MANAGER_NAMES: OtherNames = {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { deserialize, serialize } from "node:v8";
 import t, { type Test } from "tap";
-import { toCloneable, toPayload } from "../../../../src/worker/adapter/cloneable.js";
+import { toCloneable, toPayload } from "../../../../src/worker/transport/cloneable.js";
 
 const fn = (): void => {};
 

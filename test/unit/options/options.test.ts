@@ -1,14 +1,14 @@
 import { availableParallelism } from "node:os";
 import t, { type Test } from "tap";
-import { OptionError, SupervisorError } from "../../src/errors.js";
-import { milliseconds } from "../../src/option-checks.js";
+import { OptionError, SupervisorError } from "../../../src/errors.js";
+import { milliseconds } from "../../../src/options/checks.js";
 import {
   HEARTBEAT_TIMEOUT,
   resolveManagerOptions,
   resolveStickyOptions,
   resolveWorkerOptions,
   workerCount,
-} from "../../src/options.js";
+} from "../../../src/options/options.js";
 
 interface Rule {
   fallback: unknown;

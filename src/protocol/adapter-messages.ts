@@ -3,7 +3,7 @@
  * adapter takes part as well. socket.io-adapter reads their fields without a look, and what throws
  * there ends the process; so nothing reaches it that does not pass the guard here.
  */
-import { MAX_TEXT } from "./limits.js";
+import { MAX_TEXT } from "../limits.js";
 
 /** `source` of every message of `@socket.io/cluster-adapter`. */
 export const ADAPTER_SOURCE = "_sio_adapter";

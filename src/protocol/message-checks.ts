@@ -1,6 +1,6 @@
 /** What guards ask of the fields of a message that comes from another process. */
-import { MAX_HANDOFF_BYTES, MAX_TEXT } from "./limits.js";
-import { MAX_DELAY } from "./option-checks.js";
+import { MAX_HANDOFF_BYTES, MAX_TEXT } from "../limits.js";
+import { MAX_DELAY } from "../options/checks.js";
 
 export type Fields = Record<string, unknown>;
 

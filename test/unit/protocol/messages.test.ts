@@ -2,9 +2,18 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import t from "tap";
-import { ADAPTER_SOURCE, AdapterType, isAdapterMessage } from "../../src/adapter-protocol.js";
-import { MAX_HANDOFF_BYTES, MAX_TEXT } from "../../src/limits.js";
-import { isToPrimary, isToWorker, type ToPrimary, type ToWorker } from "../../src/protocol.js";
+import { MAX_HANDOFF_BYTES, MAX_TEXT } from "../../../src/limits.js";
+import {
+  ADAPTER_SOURCE,
+  AdapterType,
+  isAdapterMessage,
+} from "../../../src/protocol/adapter-messages.js";
+import {
+  isToPrimary,
+  isToWorker,
+  type ToPrimary,
+  type ToWorker,
+} from "../../../src/protocol/messages.js";
 
 const require = createRequire(import.meta.url);
 // An enum of a declaration file is a value only at run time.
@@ -161,7 +170,7 @@ t.test("every message for a worker is known to it, and not to the primary", asyn
 });
 
 t.test("these are all there are", async (t) => {
-  const text = readFileSync(new URL("../../src/protocol.ts", import.meta.url), "utf8");
+  const text = readFileSync(new URL("../../../src/protocol/messages.ts", import.meta.url), "utf8");
   const known = new Set([...text.matchAll(/^ {2}"([a-z]+:[a-z-]+)":/gm)].map(([, type]) => type));
   const tested = new Set([...TO_PRIMARY, ...TO_WORKER].map(({ type }) => type));
   t.strictSame([...known].sort(), [...tested].sort());

@@ -1,9 +1,9 @@
 import { EventEmitter } from "node:events";
 import t from "tap";
-import { PROTOCOL } from "../../../../src/mesh-protocol.js";
-import type { Welcome } from "../../../../src/protocol.js";
-import { enterMesh } from "../../../../src/worker/adapter/mesh-door.js";
+import { PROTOCOL } from "../../../../src/protocol/mesh-messages.js";
+import type { Welcome } from "../../../../src/protocol/messages.js";
 import type { PrimaryChannel } from "../../../../src/worker/primary-channel.js";
+import { enterMesh } from "../../../../src/worker/transport/mesh-door.js";
 
 const welcome = (protocol?: number): Welcome => ({
   ...{ routing: "direct", gatewayDir: "/nowhere", hangTimeout: 10_000, managed: true },

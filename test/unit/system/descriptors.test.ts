@@ -1,5 +1,5 @@
 import t from "tap";
-import { DescriptorWatch } from "../../src/descriptors.js";
+import { DescriptorWatch } from "../../../src/system/descriptors.js";
 
 t.test("B4 a process without descriptors says so once, and once that it is over", async (t) => {
   const said: string[] = [];

@@ -1,12 +1,12 @@
 import t from "tap";
-import { OptionError } from "../../src/errors.js";
-import { nearestName } from "../../src/option-names.js";
+import { OptionError } from "../../../src/errors.js";
+import { nearestName } from "../../../src/options/nearest-name.js";
 import {
   resolveManagerOptions,
   resolveStickyOptions,
   resolveWorkerOptions,
-} from "../../src/options.js";
-import { UNUSED_SETTINGS } from "../../src/other-names.js";
+} from "../../../src/options/options.js";
+import { UNUSED_SETTINGS } from "../../../src/options/other-names.js";
 
 type Resolve = (options: object) => object;
 

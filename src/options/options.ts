@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
-import { OptionError } from "./errors.js";
-import { MAX_QUEUE } from "./limits.js";
-import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
+import { OptionError } from "../errors.js";
+import { MAX_QUEUE } from "../limits.js";
+import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "../policy/balance.js";
 import {
   environment,
   expectObject,
@@ -13,12 +13,14 @@ import {
   oneOf,
   strings,
   text,
-} from "./option-checks.js";
-import { refuseUnknown } from "./option-names.js";
+} from "./checks.js";
+import { atLevel, LOG_LEVELS, type LogLevel } from "./log-lines.js";
+import { refuseUnknown } from "./nearest-name.js";
 import { MANAGER_NAMES, STICKY_NAMES, UNUSED_SETTINGS, WORKER_NAMES } from "./other-names.js";
-import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "./policy/balance.js";
-import type { Routing } from "./protocol.js";
 import { isLoopback } from "./status-host.js";
+
+/** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
+export type Routing = "direct" | "upstream";
 
 /** Options of {@link ClusterManager}. All are optional. */
 export interface ClusterManagerOptions {

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import t from "tap";
-import { RoomAudience, roomSeeds } from "../../../../src/worker/adapter/room-audience.js";
 import { Peer } from "../../../../src/worker/mesh/peer.js";
+import { RoomAudience, roomSeeds } from "../../../../src/worker/transport/room-audience.js";
 
 const base64id = createRequire(import.meta.url)("base64id") as { generateId(): string };
 

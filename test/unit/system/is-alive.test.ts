@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import t from "tap";
-import { isAlive } from "../../src/is-alive.js";
+import { isAlive } from "../../../src/system/is-alive.js";
 
 t.test("a process is alive until it has ended", async (t) => {
   t.ok(isAlive(process.pid));

@@ -5,7 +5,8 @@
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 
-import { MAX_UNDER_WAY } from "./limits.js";
+import { MAX_UNDER_WAY } from "../limits.js";
+import type { Routing } from "../options/options.js";
 import {
   isMeshEntrance,
   isMeshMember,
@@ -13,7 +14,7 @@ import {
   type MeshEntrance,
   type MeshMember,
   type MeshVitals,
-} from "./mesh-protocol.js";
+} from "./mesh-messages.js";
 import {
   type Fields,
   isBytes,
@@ -234,9 +235,6 @@ export interface AdoptedSockets {
   upTo: number;
   missing: number[];
 }
-
-/** `"direct"`: this package's own routing. `"upstream"`: `@socket.io/sticky` on both sides. */
-export type Routing = "direct" | "upstream";
 
 const isListener = (value: unknown): value is Listener =>
   isFields(value) &&

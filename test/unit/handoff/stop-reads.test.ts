@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
-import { canStopReads, restartReads, stopReads } from "../../src/stop-reads.js";
-import { connection, until } from "../helpers/loopback.js";
-import { Random } from "../helpers/random.js";
+import { canStopReads, restartReads, stopReads } from "../../../src/handoff/stop-reads.js";
+import { connection, until } from "../../helpers/loopback.js";
+import { Random } from "../../helpers/random.js";
 
 /** Long enough for bytes to arrive on loopback, if anybody reads them. */
 const A_WHILE = 60;

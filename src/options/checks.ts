@@ -1,11 +1,11 @@
 /** One check for each kind of option. Each returns the value, or throws an OptionError. */
 import { inspect } from "node:util";
-import { OptionError } from "./errors.js";
+import { OptionError } from "../errors.js";
 
 /**
  * Where this package writes: `console`, or any logger with these methods. Each gets one string; of
  * an error that is its stack. Structured loggers (pino, bunyan, winston) get what a line says as
- * fields, too: see log-lines.ts.
+ * fields, too: see options/log-lines.ts.
  */
 export interface Logger {
   info(...data: unknown[]): void;

@@ -1,4 +1,4 @@
-import { OptionError } from "./errors.js";
+import { OptionError } from "../errors.js";
 
 /** What people call an option elsewhere, and what it is called here. */
 export type OtherNames = Readonly<Record<string, string>>;

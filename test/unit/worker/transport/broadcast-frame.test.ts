@@ -2,15 +2,15 @@ import { createRequire } from "node:module";
 import fc from "fast-check";
 import { Decoder, Encoder } from "socket.io-parser";
 import t from "tap";
-import { broadcastFrame, readBroadcast } from "../../../../src/worker/adapter/broadcast-frame.js";
+import { FRAME_HEAD, FrameError } from "../../../../src/worker/mesh/frames.js";
+import { broadcastFrame, readBroadcast } from "../../../../src/worker/transport/broadcast-frame.js";
 import {
   type Packet,
   toEncodedPacket,
   webSocketFrame,
   withId,
-} from "../../../../src/worker/adapter/encoded-packet.js";
-import { messageFrame, readMessage } from "../../../../src/worker/adapter/message-frame.js";
-import { FRAME_HEAD, FrameError } from "../../../../src/worker/mesh/frames.js";
+} from "../../../../src/worker/transport/encoded-packet.js";
+import { messageFrame, readMessage } from "../../../../src/worker/transport/message-frame.js";
 
 const require = createRequire(import.meta.url);
 const msgpack = require("socket.io-msgpack-parser") as typeof import("socket.io-parser");

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import { serialize } from "node:v8";
 import fc from "fast-check";
 import t from "tap";
-import { isPlain } from "../../../../src/worker/adapter/plain.js";
-import { readSockets, socketsFrame } from "../../../../src/worker/adapter/sockets-frame.js";
 import { FRAME_HEAD, FrameError } from "../../../../src/worker/mesh/frames.js";
+import { isPlain } from "../../../../src/worker/transport/plain.js";
+import { readSockets, socketsFrame } from "../../../../src/worker/transport/sockets-frame.js";
 
 const handshake = () => ({
   ...{ headers: { host: "x" }, time: "now", address: "::1", xdomain: false, secure: true },

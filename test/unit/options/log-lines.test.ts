@@ -1,5 +1,5 @@
 import t from "tap";
-import { atLevel, writeLine } from "../../src/log-lines.js";
+import { atLevel, writeLine } from "../../../src/options/log-lines.js";
 
 /** A logger that keeps what it is given, with `more` by which its kind is told. */
 function keeping(more: object = {}) {
