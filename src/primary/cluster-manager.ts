@@ -257,8 +257,12 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> implement
     const { logger, logPrefix, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
     const routing = port === undefined ? undefined : this.#createServer(parts);
     const terms = {
-      ...{ managed: true, requiresAdoption: sticky, logPrefix },
-      ...{ hangTimeout, maxQueue, routing },
+      managed: true,
+      requiresAdoption: sticky,
+      logPrefix,
+      hangTimeout,
+      maxQueue,
+      routing,
     };
     const pool = new WorkerPool(parts.registry, this.options, terms);
     watchSelfListening(parts.registry, realClock, {

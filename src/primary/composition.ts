@@ -57,8 +57,16 @@ export function composePrimary(registry: WorkerRegistry): PrimaryParts {
   });
   const probe = new WorkerProbe(registry);
   return {
-    ...{ registry, sessions, placement, affinity, waiters },
-    ...{ lines, listeners, leases, gateways, probe },
+    registry,
+    sessions,
+    placement,
+    affinity,
+    waiters,
+    lines,
+    listeners,
+    leases,
+    gateways,
+    probe,
   };
 }
 

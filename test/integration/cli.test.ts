@@ -84,7 +84,11 @@ t.test("status --watch goes on until it is ended", async (t) => {
   const { name } = await named(t, { count: 1 });
   const running = start(t, process.execPath, [
     join(ROOT, "dist/cli.js"),
-    ...["status", "--watch", "--json", "--name", name],
+    "status",
+    "--watch",
+    "--json",
+    "--name",
+    name,
   ]);
   await running.says(/\n.*\n/);
   running.child.kill("SIGINT");

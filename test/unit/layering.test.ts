@@ -31,8 +31,16 @@ const MAY_IMPORT: Record<Layer, readonly Layer[]> = {
 
 /** What both sides of the ways between processes have in common. */
 const BASE = [
-  ...["connect-reason.ts", "diagnostics.ts", "errors.ts", "limits.ts", "manager-contract.ts"],
-  ...["pm2.ts", "handoff", "options", "protocol", "system"],
+  "connect-reason.ts",
+  "diagnostics.ts",
+  "errors.ts",
+  "limits.ts",
+  "manager-contract.ts",
+  "pm2.ts",
+  "handoff",
+  "options",
+  "protocol",
+  "system",
 ];
 
 function layerOf(path: string): Layer {
@@ -83,8 +91,14 @@ t.test("this test sees the imports", async (t) => {
     '/* from "./comment.js" */',
   ].join("\n");
   t.strictSame(importsOf("worker/x.ts", text), [
-    ...["node:a", "worker/b.ts", "errors.ts", "policy/e.ts"],
-    ...["worker/f.ts", "worker/g.ts", "worker/h.ts", "worker/i.ts"],
+    "node:a",
+    "worker/b.ts",
+    "errors.ts",
+    "policy/e.ts",
+    "worker/f.ts",
+    "worker/g.ts",
+    "worker/h.ts",
+    "worker/i.ts",
   ]);
   const wanted = ["handoff/stop-reads.ts", "primary/sessions/placement.ts", "node:net"];
   for (const name of wanted)

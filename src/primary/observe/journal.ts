@@ -70,7 +70,10 @@ export class Journal {
     exits: { ended: 0, error: 0, signal: 0, hang: 0 },
     restarts: { ended: 0, error: 0, signal: 0, hang: 0 },
     reloads: { done: 0, failed: 0 },
-    ...{ sessionsMoved: 0, opened: 0, closed: 0, refused: 0 },
+    sessionsMoved: 0,
+    opened: 0,
+    closed: 0,
+    refused: 0,
   };
   reload: Reload = { running: false, replaced: 0, workers: 0 };
   readonly #observed: Observed;

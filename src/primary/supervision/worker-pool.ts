@@ -220,7 +220,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       return undefined;
     }
     const handle = this.#registry.register(process, {
-      ...{ ...this.#terms, generation },
+      ...this.#terms,
+      generation,
       slot: slot.number,
     });
     if (handle.pid !== undefined) this.#endings.forked();

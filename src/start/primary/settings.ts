@@ -71,7 +71,8 @@ export async function startSettings(
         ...(execArgv ?? process.execArgv),
         ...typescriptFlags(file, imports ?? []),
         ...(strings("import", imports) ?? []).flatMap((name) => ["--import", importOf(name, dir)]),
-        ...["--import", PRELOAD],
+        "--import",
+        PRELOAD,
       ],
       env: {
         // Midway reads them, and leaves the listening to others where they are set.

@@ -127,7 +127,9 @@ export class SharedPorts {
       port.users.add(handle);
       handle.send({
         type: "supervisor:port",
-        ...{ id, name, address: { address, family, port: number } },
+        id,
+        name,
+        address: { address, family, port: number },
       });
       this.#onAsked();
     } catch (error) {

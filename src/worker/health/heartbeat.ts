@@ -14,7 +14,9 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const beat = () => {
     const mesh = meshStats();
     channel.send({
-      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
+      type: "supervisor:heartbeat",
+      ...vitals.read(),
+      forwarded: forwardCount(),
       ...(mesh && { mesh }),
     });
     descriptors.look();

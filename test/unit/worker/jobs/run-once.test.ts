@@ -235,7 +235,7 @@ t.test("a primary that does not answer is told of, one that does is not", async 
   channel.emit("supervisor:lease-noted", { id: 1 });
   t.same(
     sent.map(({ type }) => type),
-    [...["supervisor:lease", "supervisor:lease", "supervisor:lease"], "supervisor:lease-over"],
+    ["supervisor:lease", "supervisor:lease", "supervisor:lease", "supervisor:lease-over"],
   );
   t.same(timers.delays, [10_000], "one is waited for");
   const warned = once(process, "warning");

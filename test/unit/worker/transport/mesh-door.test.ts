@@ -6,8 +6,12 @@ import type { PrimaryChannel } from "../../../../src/worker/primary-channel.js";
 import { enterMesh } from "../../../../src/worker/transport/mesh-door.js";
 
 const welcome = (protocol?: number): Welcome => ({
-  ...{ routing: "direct", gatewayDir: "/nowhere", hangTimeout: 10_000, managed: true },
-  ...{ ticketKeys: new Uint8Array(48), ...(protocol !== undefined && { protocol }) },
+  routing: "direct",
+  gatewayDir: "/nowhere",
+  hangTimeout: 10_000,
+  managed: true,
+  ticketKeys: new Uint8Array(48),
+  ...(protocol !== undefined && { protocol }),
 });
 
 const channel = new EventEmitter() as unknown as PrimaryChannel;

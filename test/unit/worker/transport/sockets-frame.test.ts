@@ -7,8 +7,15 @@ import { isPlain } from "../../../../src/worker/transport/plain.js";
 import { readSockets, socketsFrame } from "../../../../src/worker/transport/sockets-frame.js";
 
 const handshake = () => ({
-  ...{ headers: { host: "x" }, time: "now", address: "::1", xdomain: false, secure: true },
-  ...{ issued: 5, url: "/?a=1", query: { a: "1" }, auth: { token: "secret" } as object },
+  headers: { host: "x" },
+  time: "now",
+  address: "::1",
+  xdomain: false,
+  secure: true,
+  issued: 5,
+  url: "/?a=1",
+  query: { a: "1" },
+  auth: { token: "secret" } as object,
 });
 
 function travelled(sockets: { id: string; handshake: object; rooms: unknown[]; data: unknown }[]) {
@@ -43,25 +50,28 @@ t.test("C1 what JSON changes is not plain", async (t) => {
   cycle.cycle = cycle;
   const holes = new Array(2);
   for (const value of [
-    ...[undefined, Number.NaN, -0, 1n, Symbol("a"), () => {}, new Date(), Buffer.alloc(1)],
-    ...[
-      { a: undefined },
-      [undefined],
-      holes,
-      new Map(),
-      cycle,
-      new (class A {})(),
-      Object.create(null),
-    ],
-    ...[
-      { toJSON: 1 },
-      JSON.parse('{"__proto__":1}'),
-      {
-        get a() {
-          throw new Error("not now");
-        },
+    undefined,
+    Number.NaN,
+    -0,
+    1n,
+    Symbol("a"),
+    () => {},
+    new Date(),
+    Buffer.alloc(1),
+    { a: undefined },
+    [undefined],
+    holes,
+    new Map(),
+    cycle,
+    new (class A {})(),
+    Object.create(null),
+    { toJSON: 1 },
+    JSON.parse('{"__proto__":1}'),
+    {
+      get a() {
+        throw new Error("not now");
       },
-    ],
+    },
   ]) {
     t.notOk(isPlain(value), typeof value);
   }
