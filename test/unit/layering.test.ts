@@ -170,3 +170,9 @@ t.test("files are small", async (t) => {
   const long = lengths.filter(({ lines }) => lines > 250);
   t.ok(long.length <= files.length / 10, `above 250 lines: ${long.map(({ path }) => path)}`);
 });
+
+t.test("nothing is spread only to please the formatter", async (t) => {
+  const dodge = /\.\.\.\{|\.\.\.\[[^\]]*\](?=[,\s]*[\]}])/;
+  t.match("{ ...{ a, b }, c }", dodge, "this test finds one");
+  for (const { path, text } of files) t.notMatch(withoutComments(text), dodge, path);
+});

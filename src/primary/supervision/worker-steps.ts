@@ -16,9 +16,6 @@ export function stallTimeout(options: ResolvedManagerOptions): number {
   return starts + drainTimeout + stopTimeout + KILL_GRACE;
 }
 
-/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
-export const RECYCLE_PAUSE = 60_000;
-
 /**
  * The steps by which one worker is brought to its end, each with the time that it may take:
  * draining, stopping, killed; or hung, killed.
