@@ -43,7 +43,7 @@ export interface ClusterStatus {
   /** How many workers there should be. */
   count: number;
   generation: number;
-  /** Deaths since the start that were answered with a new worker. */
+  /** Deaths since the start of workers that should have lived. */
   restarts: number;
   /** How often a process could not be started since then (no memory, no descriptors). */
   forkFailures: number;

@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 
 /*
- * The one place that uses an internal of Node: a socket's `_handle`.
+ * The one place that starts and stops the reads of a socket's handle, an internal of Node (`_handle`).
  *
  * `socket.pause()` comes too late for a hand-off: the stream goes on filling its buffer, and what
  * it holds when the socket leaves the process is lost. Reads have to stop on the handle itself, in

@@ -27,7 +27,10 @@ export function gatewayParents(): string[] {
   return [...new Set(parents)].filter(Boolean);
 }
 
-/** The directory of the workers' gateways: this user's alone (0700), with a name nobody can guess. */
+/**
+ * The directory of the workers' sockets (gateways and mesh) and journals: this user's alone (0700), with
+ * a name nobody can guess.
+ */
 export class GatewayDir {
   readonly path: string;
   readonly #identity: string;

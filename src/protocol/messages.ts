@@ -1,7 +1,7 @@
 /**
  * Every message that crosses the IPC channel between primary and worker.
  *
- * The channel is shared: Node, the cluster adapter, pm2 and the user's own code send on it too.
+ * The channel is shared: Node, adapters, pm2 and the user's own code send on it too.
  * So nothing is acted on that does not pass a guard here, and anything else is ignored.
  */
 

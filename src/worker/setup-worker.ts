@@ -43,7 +43,7 @@ const setUps = new WeakMap<object, Promise<void>>();
 
 /**
  * Makes a Socket.IO server (or an Engine.IO server alone, or an HTTP server without either) part of
- * the cluster: it gets its connections from the primary, and the cluster adapter, so that
+ * the cluster: it gets its connections from the primary, and an adapter over all workers, so that
  * broadcasts, rooms, `fetchSockets()` and `serverSideEmit()` span all workers. Do not `listen()`.
  *
  * A worker may have several servers: call it for each. Calling it again for the same one gives the

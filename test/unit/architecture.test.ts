@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import t from "tap";
 import { sourceFiles } from "../helpers/source-files.js";
@@ -20,6 +20,25 @@ t.test("files that docs/ARCHITECTURE.md names are where it says", async (t) => {
   }
   t.ok(named > 40, `${named} names`);
   t.same(missing, [], "paths begin at src/, or at the folder of the row");
+});
+
+t.test("files that decisions, SECURITY.md and CONTRIBUTING.md name are there", async (t) => {
+  const folder = new URL("../../docs/decisions/", import.meta.url);
+  const texts = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
+  for (const name of ["SECURITY.md", "CONTRIBUTING.md"]) {
+    texts.push(readFileSync(new URL(`../../${name}`, import.meta.url), "utf8"));
+  }
+  const names = texts.flatMap((text) =>
+    [...text.matchAll(/`(?:src\/)?([a-z]+\/[\w./-]+\.ts)`/g)].map(([, name = ""]) => name),
+  );
+  t.ok(names.length > 10, `${names.length} names`);
+  const isThere = (name: string) =>
+    sourceFiles().some(({ path }) => path === name) ||
+    existsSync(new URL(`../../${name}`, import.meta.url));
+  t.same(
+    names.filter((name) => !isThere(name)),
+    [],
+  );
 });
 
 /** The rows of the table that begins with `head`, as cells. */

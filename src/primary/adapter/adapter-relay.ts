@@ -12,7 +12,8 @@ import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
 /**
- * Relays the messages of the workers' cluster adapters, and tells the survivors of a death.
+ * Relays the messages of adapters that talk through the primary (`adapter: "ipc"`), and tells the
+ * survivors of a death.
  *
  * - An answer goes to the worker that has asked, everything else to all others.
  * - A worker gets nothing before its first adapter has spoken: it has no clients, and while it

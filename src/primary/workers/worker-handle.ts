@@ -14,7 +14,7 @@ import { LinePrefixer } from "./line-prefixer.js";
  * - `ready`: gets new sessions; in no other state does a worker get any
  * - `hung`: no heartbeat for 2 s
  * - `draining`: keeps its sessions for as long as it takes to move them
- * - `stopping`: told to end
+ * - `stopping`: it gets nothing new, and is told to end
  * - `dead`: it cannot be reached any more; its process has ended, or will
  */
 export type WorkerState = WorkerFacts["state"];

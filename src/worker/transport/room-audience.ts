@@ -60,28 +60,28 @@ export function serversAmong(servers: () => Iterable<Peer>): Audience {
 export class RoomAudience implements Audience {
   readonly #hashes: number[] = [];
   /** Own rooms that are not of this worker. */
-  readonly #foreign: number[] = [];
+  readonly #elsewhere: number[] = [];
 
   constructor(seeds: RoomSeeds, rooms: readonly Room[], isHere: (id: string) => boolean) {
     if (rooms.length === 0) this.#hashes.push(seeds.namespace);
     for (const room of rooms) {
       this.#hashes.push(seeds.room(room));
-      if (seeds.isOwnRoom(room) && !isHere(room)) this.#foreign.push(seeds.ownRoom(room));
+      if (seeds.isOwnRoom(room) && !isHere(room)) this.#elsewhere.push(seeds.ownRoom(room));
     }
   }
 
   among(peers: Iterable<Peer>): (peer: Peer) => boolean {
     const hashes = this.#hashes;
-    const foreign = this.#foreign;
-    if (foreign.length > 0) {
+    const elsewhere = this.#elsewhere;
+    if (elsewhere.length > 0) {
       const all = [...peers];
-      for (const hash of foreign) {
+      for (const hash of elsewhere) {
         if (!all.some((peer) => peer.knows(hash))) return () => true;
       }
     }
     return (peer) => {
       for (const hash of hashes) if (peer.has(hash)) return true;
-      for (const hash of foreign) if (peer.has(hash)) return true;
+      for (const hash of elsewhere) if (peer.has(hash)) return true;
       return false;
     };
   }
