@@ -7,17 +7,16 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { connectClient } from "../helpers/clients.js";
-import { blocksOf } from "../helpers/docs-code.js";
+import { blocksOf, commandsOf as commandsIn } from "../helpers/docs-code.js";
+import { startApplication } from "../helpers/examples.js";
 import { type PageApp, pageApp } from "../helpers/pages-app.js";
-import type { Spawned } from "../helpers/spawned.js";
+import { ROOT, run, type Spawned } from "../helpers/spawned.js";
 
-/** The command lines of a page, without their comments; a line that ends in "\" goes on. */
+/** The command lines of a page. */
 function commandsOf(page: string): string[] {
   return blocksOf(page)
     .filter(({ language }) => language === "sh")
-    .flatMap(({ code }) => code.replaceAll("\\\n", "").split("\n"))
-    .map((line) => line.replace(/\s+#.*$/, "").trim())
-    .filter((line) => line !== "");
+    .flatMap(commandsIn);
 }
 
 /** The one that begins so. */
@@ -177,4 +176,13 @@ t.test("README.md: an unchanged server", async (t) => {
   const running = await app.ready(command("README.md", "npx socket-supervisor start"));
   t.match(await (await fetch(app.url)).text(), /^answered by/);
   await endsWell(t, running);
+});
+
+t.test("examples/load/server.js, and the load test that CONTRIBUTING.md has", async (t) => {
+  const app = await startApplication(t, ["examples/load/server.js"], 2);
+  const url = `http://localhost:${app.port}`;
+  const load = commandsOf("CONTRIBUTING.md").find((line) => / load /.test(line)) ?? "";
+  const words = load.replace("http://localhost:7001", url).split(/\s+/).slice(2);
+  const { stdout } = await run(process.execPath, ["dist/cli.js", ...words], { cwd: ROOT });
+  t.match(stdout, /100 connected, 0 never/);
 });
