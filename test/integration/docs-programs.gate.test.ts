@@ -32,6 +32,12 @@ async function endsWell(t: Test, running: Spawned): Promise<void> {
   t.equal(running.stderr, "");
 }
 
+/** What `npx` runs is stopped as the pages say it: npx itself does not hand on every signal. */
+async function stops(t: Test, app: PageApp, running: Spawned): Promise<void> {
+  await app.run(command("docs/operate.md", "npx socket-supervisor stop"));
+  t.same(await running.exit(), { code: 0, signal: null });
+}
+
 async function connects(t: Test, { url }: PageApp): Promise<void> {
   t.ok((await connectClient(t, url, "polling")).connected);
 }
@@ -139,10 +145,10 @@ t.test("docs/start.md: its server and its commands", async (t) => {
     const { stdout } = await app.run(command(page, `npx socket-supervisor ${name}`));
     t.match(stdout, name === "status" ? "4 of 4 workers ready" : "4 workers replaced");
   }
-  await endsWell(t, running);
+  await stops(t, app, running);
   const watching = await app.ready(commandsOf(page).find((line) => line.endsWith("--watch")) ?? "");
   t.match(watching.stdout, ": 1 worker on http://localhost:");
-  await endsWell(t, watching);
+  await stops(t, app, watching);
 });
 
 t.test("docs/operate.md: its commands, one after the other", async (t) => {
@@ -175,7 +181,7 @@ t.test("README.md: an unchanged server", async (t) => {
   await app.run('cp server.mjs server.js && echo \'{"type":"module"}\' > package.json');
   const running = await app.ready(command("README.md", "npx socket-supervisor start"));
   t.match(await (await fetch(app.url)).text(), /^answered by/);
-  await endsWell(t, running);
+  await stops(t, app, running);
 });
 
 t.test("examples/load/server.js, and the load test that CONTRIBUTING.md has", async (t) => {
