@@ -8,7 +8,7 @@ import t, { type Test } from "tap";
 import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { connectClient } from "../helpers/clients.js";
 import { blocksOf, commandsOf as commandsIn } from "../helpers/docs-code.js";
-import { startApplication } from "../helpers/examples.js";
+import { plainNode } from "../helpers/examples.js";
 import { type PageApp, pageApp } from "../helpers/pages-app.js";
 import { ROOT, run, type Spawned } from "../helpers/spawned.js";
 
@@ -185,8 +185,8 @@ t.test("README.md: an unchanged server", async (t) => {
 });
 
 t.test("examples/load/server.js, and the load test that CONTRIBUTING.md has", async (t) => {
-  const app = await startApplication(t, ["examples/load/server.js"], 2);
-  const url = `http://localhost:${app.port}`;
+  const running = plainNode(t, ["examples/load/server.js"], { PORT: "0", WORKERS: "2" });
+  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers$/m);
   const load = commandsOf("CONTRIBUTING.md").find((line) => / load /.test(line)) ?? "";
   const words = load.replace("http://localhost:7001", url).split(/\s+/).slice(2);
   const { stdout } = await run(process.execPath, ["dist/cli.js", ...words], { cwd: ROOT });
