@@ -33,6 +33,12 @@ for (const [file, page] of [
   });
 }
 
+t.test("Socket.IO that is attached a while after listen()", async (t) => {
+  const { running } = await startUnchanged(t, "late.mjs");
+  await running.says(/(attached [^]*){3}/);
+  t.strictSame(running.stdout.match(/attached .*/g), Array(3).fill("attached []"));
+});
+
 t.test("NestJS in TypeScript, by tsx", async (t) => {
   const { port } = await startUnchanged(t, "nest.ts");
   await thirtyClients(t, `http://127.0.0.1:${port}`);
