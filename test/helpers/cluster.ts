@@ -156,4 +156,4 @@ export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   return cluster;
 }
 
-export { isAlive } from "../../src/is-alive.js";
+export { isAlive } from "../../src/system/is-alive.js";

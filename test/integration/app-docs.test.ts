@@ -16,8 +16,12 @@ const DOC = read("app.md");
 async function compiled(): Promise<<T>(name: string) => Promise<T>> {
   const { dir, names } = await filesOf(t, "docs/app.md", "ts");
   t.strictSame([...names].sort(), [
-    ...["controllers.ts", "errors.ts", "events.ts", "routes.ts"],
-    ...["typed-client.ts", "typed-server.ts"],
+    "controllers.ts",
+    "errors.ts",
+    "events.ts",
+    "routes.ts",
+    "typed-client.ts",
+    "typed-server.ts",
   ]);
   const options = ["--ignoreConfig", "--strict", "--module", "nodenext", "--target", "es2022"];
   options.push("--skipLibCheck", "--types", "node", "--rootDir", dir, "--outDir", dir);

@@ -40,8 +40,11 @@ for (const flags of [[], ["--experimentalDecorators"]]) {
     t.strictSame(await a.sendWithAck("myEvent", 2, 2, 2), { name: "harry", result: 6 });
     const packet = ["all messages: myEvent", "controller: myEvent", "message: myEvent"];
     t.strictSame(traces.get(a), [
-      ...["all connections: connection", "controller: connection", "connection: connection"],
-      ...[...packet, ...packet],
+      "all connections: connection",
+      "controller: connection",
+      "connection: connection",
+      ...packet,
+      ...packet,
     ]);
 
     const heard = [a, b, c].map((client) => once(client, "big-announcement"));

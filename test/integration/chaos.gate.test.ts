@@ -57,9 +57,13 @@ t.test(`chaos for ${SECONDS} s leaves no trace`, async (t) => {
   const random = new Random();
   t.comment(`seed ${random.seed}`);
   const cluster = await startCluster(t, {
-    ...{ count: WORKERS, execArgv: ["--warnings", "--expose-gc"] },
+    count: WORKERS,
+    execArgv: ["--warnings", "--expose-gc"],
     options: {
-      ...{ hangTimeout: 2_500, drainTimeout: 1_000, backoffInitial: 50, backoffMax: 200 },
+      hangTimeout: 2_500,
+      drainTimeout: 1_000,
+      backoffInitial: 50,
+      backoffMax: 200,
       limit: 100_000,
     },
     env: {

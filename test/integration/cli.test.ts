@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import t from "tap";
-import { controlPath } from "../../src/control-path.js";
 import type { ClusterStatus } from "../../src/index.js";
+import { controlPath } from "../../src/system/control-path.js";
 import { cli, named, newName } from "../helpers/cli.js";
 import { connectClient } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
@@ -84,7 +84,11 @@ t.test("status --watch goes on until it is ended", async (t) => {
   const { name } = await named(t, { count: 1 });
   const running = start(t, process.execPath, [
     join(ROOT, "dist/cli.js"),
-    ...["status", "--watch", "--json", "--name", name],
+    "status",
+    "--watch",
+    "--json",
+    "--name",
+    name,
   ]);
   await running.says(/\n.*\n/);
   running.child.kill("SIGINT");

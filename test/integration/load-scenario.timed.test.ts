@@ -4,14 +4,25 @@ import { startCluster } from "../helpers/cluster.js";
 import { load, loadReport } from "../helpers/load.js";
 
 const ARGS = [
-  ...["--clients", "8", "--ramp", "0.2", "--warm-up", "0.2", "--duration", "2"],
-  ...["--rate", "5", "--broadcasts", "5"],
+  "--clients",
+  "8",
+  "--ramp",
+  "0.2",
+  "--warm-up",
+  "0.2",
+  "--duration",
+  "2",
+  "--rate",
+  "5",
+  "--broadcasts",
+  "5",
 ];
 
 async function cluster(t: Test) {
   const name = `load-test-${randomBytes(4).toString("hex")}`;
   const cluster = await startCluster(t, {
-    ...{ exec: "load-worker.js", count: 2 },
+    exec: "load-worker.js",
+    count: 2,
     options: { name, drainTimeout: 500, limit: 10 },
   });
   return { name, cluster, url: `http://127.0.0.1:${cluster.port}` };

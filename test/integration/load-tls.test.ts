@@ -7,7 +7,9 @@ t.test("TLS: --ca, --insecure, and neither", { skip: noOpenssl }, async (t) => {
   const dir = t.testdir();
   await makeServerCertificate(dir);
   const { port } = await startCluster(t, {
-    ...{ exec: "load-worker.js", count: 2, sticky: { tls: true } },
+    exec: "load-worker.js",
+    count: 2,
+    sticky: { tls: true },
     env: { TLS_DIR: dir },
   });
   const url = `https://localhost:${port}`;

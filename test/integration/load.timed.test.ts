@@ -10,7 +10,8 @@ import { childrenOf, ROOT, start } from "../helpers/spawned.js";
 async function loadable(t: Parameters<typeof startCluster>[0], setup: ClusterSetup = {}) {
   const name = `load-test-${randomBytes(4).toString("hex")}`;
   const cluster = await startCluster(t, {
-    ...{ exec: "load-worker.js", count: 2 },
+    exec: "load-worker.js",
+    count: 2,
     ...setup,
     options: { name, ...setup.options },
   });
@@ -22,15 +23,32 @@ t.test("a healthy cluster: all sums agree, nothing is lost, no 400", async (t) =
   const pids = await cluster.pids();
   const { report, code } = await loadReport(
     ...([t, url, ...SMALL, "--transports", "mixed", "--processes", "2"] as const),
-    ...["--broadcasts", "8", "--rooms", "2", "--binary", "0.5", "--payload", "100"],
-    ...["--name", name, "--max-errors", "0", "--max-lost", "0"],
+    "--broadcasts",
+    "8",
+    "--rooms",
+    "2",
+    "--binary",
+    "0.5",
+    "--payload",
+    "100",
+    "--name",
+    name,
+    "--max-errors",
+    "0",
+    "--max-lost",
+    "0",
   );
   t.equal(code, 0);
   t.match(report, {
     clients: { connected: 9, never: 0, without: 0 },
     handshakes: { ok: 9, failed: {} },
-    ...{ badRequests: 0, errors: 0, lostMessages: 0, reconnects: 0, interrupted: false },
-    ...{ failures: [], problems: [] },
+    badRequests: 0,
+    errors: 0,
+    lostMessages: 0,
+    reconnects: 0,
+    interrupted: false,
+    failures: [],
+    problems: [],
   });
   t.ok(report.echo.sent >= 9 * 4, `${report.echo.sent} echoes`);
   t.equal(report.echo.answered, report.echo.sent);

@@ -114,8 +114,13 @@ t.test("hooks, files and limits of the primary's command line are the workers' t
     ".env": "FROM_ENV_FILE=yes\n",
   });
   const flags = [
-    ...["--require", "./required.cjs", "--import", "./imported.mjs", "--env-file=.env"],
-    ...["--enable-source-maps", "--max-old-space-size=300"],
+    "--require",
+    "./required.cjs",
+    "--import",
+    "./imported.mjs",
+    "--env-file=.env",
+    "--enable-source-maps",
+    "--max-old-space-size=300",
   ];
   const app = start(t, process.execPath, [...flags, "main.mjs"], {}, cwd);
   const socket = await connectClient(t, await serves(t, app), "websocket");

@@ -16,7 +16,9 @@ for (const WHEN of ["before", "pending"]) {
 
 t.test("a listen() after setupWorker() throws the same", async (t) => {
   const cluster = launchCluster(t, {
-    ...{ exec: "listens.js", count: 1, env: { WHEN: "after" } },
+    exec: "listens.js",
+    count: 1,
+    env: { WHEN: "after" },
     options: { limit: 1, backoffInitial: 1 },
   });
   await once(cluster, "worker:exit");
@@ -29,7 +31,9 @@ t.test("a listen() after setupWorker() throws the same", async (t) => {
 t.test("a connection for a server that no worker has ends, and a warning says why", async (t) => {
   const child = fork(fixture("plain-behind-tls.js"), {
     // tap takes the warnings away on Node 26.
-    ...{ execArgv: ["--warnings"], detached: true, silent: true },
+    execArgv: ["--warnings"],
+    detached: true,
+    silent: true,
   });
   t.teardown(() => process.kill(-(child.pid ?? 0), "SIGKILL"));
   let output = "";

@@ -99,8 +99,13 @@ t.test("a client's certificate reaches the application, also when forwarded", sk
     if (transports === "upgrade") await upgraded(socket);
     const seen = await socket.timeout(5_000).emitWithAck("certificate");
     t.match(seen, {
-      ...{ subject: "ada", issuer: "test authority", authorized: true, why: null },
-      ...{ protocol: "TLSv1.3", isEncrypted: true, x509: "CN=ada" },
+      subject: "ada",
+      issuer: "test authority",
+      authorized: true,
+      why: null,
+      protocol: "TLSv1.3",
+      isEncrypted: true,
+      x509: "CN=ada",
     });
     if (seen.isForwarded) forwarded++;
     workers.add(await socket.timeout(5_000).emitWithAck("pid"));

@@ -62,7 +62,8 @@ t.test(
     await makeServerCertificate(dir);
     for (const kind of ["https", "http2", "tls", "net"]) {
       const cluster = await startCluster(t, {
-        ...{ count: 2, sticky: kind === "net" ? { tls: true } : {} },
+        count: 2,
+        sticky: kind === "net" ? { tls: true } : {},
         env: { TLS_DIR: dir, PRIMARY_KIND: kind },
       });
       const url = `https://127.0.0.1:${cluster.port}`;
@@ -73,7 +74,9 @@ t.test(
       }
     }
     const manager = await startCluster(t, {
-      ...{ count: 2, env: { TLS_DIR: dir }, options: { port: 0, host: "127.0.0.1", tls: true } },
+      count: 2,
+      env: { TLS_DIR: dir },
+      options: { port: 0, host: "127.0.0.1", tls: true },
     });
     const { address } = await manager.status();
     const socket = await connectClient(t, `https://127.0.0.1:${address?.port}`, "upgrade", {

@@ -1,7 +1,7 @@
-import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
-import { meshStats } from "../adapter/mesh-door.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
+import { meshStats } from "../transport/mesh-door.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** ms between two heartbeats. */
@@ -14,7 +14,9 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const beat = () => {
     const mesh = meshStats();
     channel.send({
-      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
+      type: "supervisor:heartbeat",
+      ...vitals.read(),
+      forwarded: forwardCount(),
       ...(mesh && { mesh }),
     });
     descriptors.look();

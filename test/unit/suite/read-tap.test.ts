@@ -23,7 +23,10 @@ ok 3 - needs a program # SKIP no nginx
 1..3
 `);
   t.same(file, {
-    ...{ ok: false, passed: 2, failed: 1, skipped: 1 },
+    ok: false,
+    passed: 2,
+    failed: 1,
+    skipped: 1,
     skips: ["needs a program: no nginx"],
     failures: [{ name: "outer > inner > does not hold", diag: { found: 7 } }],
   });
