@@ -3,6 +3,7 @@
 //   npm test                                      the suite, without the gate's part
 //   npm test -- test/integration/tls.test.ts      files, whole, or folders
 //   npm test -- --gate                            all of it; nothing may skip; CI=true does the same
+import { basename } from "node:path";
 import { inspect, parseArgs } from "node:util";
 import { testFiles } from "./files.js";
 import type { FileResult } from "./read-tap.js";
@@ -33,12 +34,13 @@ const files = await runSuite({
   onFile: (file) => say(line(file)),
 });
 
-const sum = (key: "passed" | "failed" | "skipped"): number =>
+const sum = (key: "passed" | "failed" | "skipped" | "leftOut"): number =>
   files.reduce((total, file) => total + file[key], 0);
 for (const { name, skips } of files) for (const skip of skips) say(`skipped: ${name} > ${skip}`);
 const { leftOut } = testFiles(positionals, values.gate);
 if (leftOut.length > 0) {
-  say(`left out, with parts of other files: ${leftOut.join(", ")} (npm test -- --gate runs them)`);
+  const names = leftOut.map((file) => basename(file, ".gate.test.ts")).join(", ");
+  say(`left out: ${sum("leftOut")} tests, and ${names} (npm test -- --gate runs them)`);
 }
 let failed = sum("failed");
 if (sum("passed") === 0) {
