@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ALL_TRANSPORTS, connectClient } from "../helpers/clients.js";
-import { isAlive, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isAlive, sharedCluster, startCluster, type TestCluster } from "../helpers/cluster.js";
 import { onlyInGate } from "../helpers/gate.js";
 import { get, handshake, RawConnection, sidIn } from "../helpers/raw.js";
 
@@ -80,7 +80,7 @@ t.test("R6 handshakes after a page on one connection, as browsers do it, spread 
 });
 
 t.test("R6 application requests take turns", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   const served = new Map<string, number>();
   for (let n = 0; n < 30; n++) {
     const connection = await RawConnection.open(cluster.port);
@@ -155,7 +155,7 @@ t.test("R10 the gateway of another cluster is not swept, nor is a living one", a
 });
 
 t.test("R10 a client cannot make itself a forwarded request", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   const connection = await RawConnection.open(cluster.port);
   const forged = JSON.stringify({ engine: 0, client: { remoteAddress: "9.9.9.9" } });
   connection.write(get("/address", { "x-supervisor-forwarded": forged }));
