@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import file, { type Test } from "tap";
 import type { ClusterManagerOptions, ClusterStatus, StickyOptions } from "../../src/index.js";
+import { guardGroup, releaseGroup } from "./group-guard.js";
 
 export interface ClusterSetup {
   /** File name in test/fixtures. Default: worker.js */
@@ -72,6 +73,7 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
         ...env,
       },
     });
+    if (this.child.pid !== undefined) guardGroup(this.child.pid);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.output += text;
@@ -126,6 +128,7 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
+    releaseGroup(pid);
   }
 }
 
