@@ -35,13 +35,19 @@ for (const [file, page] of [
   });
 }
 
+t.test("Socket.IO that is attached a while after listen()", async (t) => {
+  const { running } = await startUnchanged(t, "late.mjs");
+  await running.says(/(attached [^]*){3}/);
+  t.strictSame(running.stdout.match(/attached .*/g), Array(3).fill("attached []"));
+});
+
 t.test("NestJS in TypeScript, by tsx", { skip: onlyInGate }, async (t) => {
   const { port } = await startUnchanged(t, "nest.ts");
   await thirtyClients(t, `http://127.0.0.1:${port}`);
   t.equal((await pidsAt(`http://127.0.0.1:${port}/pid`)).size, 3);
 });
 
-t.test("several servers, on ports of the system's choice", async (t) => {
+t.test("several servers, on ports of the system's choice", { skip: onlyInGate }, async (t) => {
   const { running } = await startUnchanged(t, "several.mjs");
   const [, first, second, plain] = await running.says(/ports (\d+) (\d+) (\d+)/);
   const lines = running.stdout.match(/ports .*/g);
