@@ -3,7 +3,6 @@ import { join } from "node:path";
 import t from "tap";
 import type { TestClient } from "../../src/testing/index.js";
 import { filesOf } from "../helpers/docs.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 import { ROOT, run } from "../helpers/spawned.js";
 import { hasSessions, testing } from "../helpers/testing.js";
@@ -15,8 +14,7 @@ const path = "/testPath";
 
 /** Standard decorators, and those that Midway's applications are compiled with. */
 for (const flags of [[], ["--experimentalDecorators"]]) {
-  const skip = flags.length === 0 ? false : onlyInGate;
-  t.test(`Midway's controller, as docs/migrate-midway.md has it ${flags}`, { skip }, async (t) => {
+  t.test(`Midway's controller, as docs/migrate-midway.md has it ${flags}`, async (t) => {
     const options = ["--ignoreConfig", "--strict", "--module", "nodenext", "--target", "es2022"];
     options.push("--skipLibCheck", "--types", "node", "--rootDir", dir, "--outDir", dir, ...flags);
     const files = names.map((name) => join(dir, name));

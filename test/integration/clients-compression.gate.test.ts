@@ -7,7 +7,6 @@ import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { clientPerWorker, connectClient, runIn, upgraded } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
 import { forwardedBy } from "../helpers/forwarded.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { next } from "../helpers/heard.js";
 import { post, RawConnection, sessionTarget } from "../helpers/raw.js";
 import { sessionsOnEveryWorker, workerOf } from "../helpers/sessions.js";
@@ -28,24 +27,19 @@ const webSocketOf = ({ io }: Socket) =>
   (io.engine.transport as unknown as { ws: NodeWebSocket }).ws;
 
 for (const transports of ["websocket", "upgrade"] as const) {
-  const skip = transports === "upgrade" ? false : onlyInGate;
-  t.test(
-    `per-message deflate, over ${transports}: large payloads travel small`,
-    { skip },
-    async (t) => {
-      const cluster = await startCluster(t, { env: DEFLATE });
-      const clients = await clientPerWorker(t, cluster.port, 3, transports);
-      await Promise.all(clients.map(upgraded));
-      for (const client of clients) {
-        t.equal(webSocketOf(client).extensions, "permessage-deflate");
-        const heard = clients.map((other) => next(other, "bytes"));
-        await runIn(client, `io.emit("bytes", Buffer.alloc(100_000, 7))`);
-        const bytes = Buffer.alloc(100_000, 7);
-        for (const args of await Promise.all(heard)) t.same(summary(args), summary([bytes]));
-      }
-      await travelSmall(t, clients);
-    },
-  );
+  t.test(`per-message deflate, over ${transports}: large payloads travel small`, async (t) => {
+    const cluster = await startCluster(t, { env: DEFLATE });
+    const clients = await clientPerWorker(t, cluster.port, 3, transports);
+    await Promise.all(clients.map(upgraded));
+    for (const client of clients) {
+      t.equal(webSocketOf(client).extensions, "permessage-deflate");
+      const heard = clients.map((other) => next(other, "bytes"));
+      await runIn(client, `io.emit("bytes", Buffer.alloc(100_000, 7))`);
+      const bytes = Buffer.alloc(100_000, 7);
+      for (const args of await Promise.all(heard)) t.same(summary(args), summary([bytes]));
+    }
+    await travelSmall(t, clients);
+  });
 }
 
 t.test("without per-message deflate nothing is compressed", async (t) => {

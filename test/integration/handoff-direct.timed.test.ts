@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { fixture, startCluster, type TestCluster } from "../helpers/cluster.js";
-import { isWhole } from "../helpers/gate.js";
+import { isWhole, onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 import { get, handshake, RawConnection } from "../helpers/raw.js";
 

@@ -3,7 +3,6 @@ import { type AddressInfo, createServer } from "node:net";
 import t from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { startCluster, type TestCluster } from "../helpers/cluster.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { DebuggerSession } from "../helpers/inspector.js";
 
 /** URLs of the workers' inspectors, once each of them has told. */
@@ -64,8 +63,7 @@ for (const flag of [
   "--inspect-brk=0.0.0.0:9300",
   "--inspect=0",
 ]) {
-  const skip = flag === "--inspect-brk" ? false : onlyInGate;
-  t.test(`workers do not wait for a debugger with ${flag}`, { skip }, async (t) => {
+  t.test(`workers do not wait for a debugger with ${flag}`, async (t) => {
     // The primary would wait, and rightly: so only its workers get the flag.
     for (const options of [{ execArgv: [flag] }, { env: { NODE_OPTIONS: flag } }]) {
       const cluster = await startCluster(t, { count: 2, options });
@@ -87,25 +85,21 @@ t.test("without --inspect no worker has an open inspector", async (t) => {
   t.notMatch(cluster.output, "Debugger listening");
 });
 
-t.test(
-  "S4 a worker that stands at a breakpoint of --inspect is not killed",
-  { skip: onlyInGate },
-  async (t) => {
-    const cluster = await startCluster(t, {
-      count: 1,
-      execArgv: ["--inspect=0"],
-      options: { hangTimeout: 2_500 },
-    });
-    const socket = await connectClient(t, cluster.port, "websocket");
-    const [[pid, { href }] = [0, new URL("ws://none")]] = await inspectors(cluster);
-    const session = await DebuggerSession.open(t, href);
-    await session.call("Debugger.enable");
-    const paused = session.event("Debugger.paused");
-    socket.emit("run", { code: "debugger;" }, () => {});
-    await paused;
-    await new Promise((resolve) => setTimeout(resolve, 5_500));
-    await session.call("Debugger.resume");
-    t.equal(await socket.emitWithAck("pid"), pid);
-    t.equal((await cluster.status()).restarts, 0);
-  },
-);
+t.test("S4 a worker that stands at a breakpoint of --inspect is not killed", async (t) => {
+  const cluster = await startCluster(t, {
+    count: 1,
+    execArgv: ["--inspect=0"],
+    options: { hangTimeout: 2_500 },
+  });
+  const socket = await connectClient(t, cluster.port, "websocket");
+  const [[pid, { href }] = [0, new URL("ws://none")]] = await inspectors(cluster);
+  const session = await DebuggerSession.open(t, href);
+  await session.call("Debugger.enable");
+  const paused = session.event("Debugger.paused");
+  socket.emit("run", { code: "debugger;" }, () => {});
+  await paused;
+  await new Promise((resolve) => setTimeout(resolve, 5_500));
+  await session.call("Debugger.resume");
+  t.equal(await socket.emitWithAck("pid"), pid);
+  t.equal((await cluster.status()).restarts, 0);
+});

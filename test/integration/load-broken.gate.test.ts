@@ -1,5 +1,4 @@
 import t from "tap";
-import { onlyInGate } from "../helpers/gate.js";
 import { load, loadReport, SMALL, startBroken } from "../helpers/load.js";
 
 // One way to connect, so that each client makes one handshake at a time.
@@ -16,7 +15,7 @@ t.test("dropped echoes are lost, those alone", async (t) => {
   t.match(report.failures, [`${drop} messages lost, more than --max-lost 0`]);
 });
 
-t.test("echoes that are answered twice, or wrongly", { skip: onlyInGate }, async (t) => {
+t.test("echoes that are answered twice, or wrongly", async (t) => {
   const { url, faults } = await startBroken(t, { twice: 5, wrong: 8 });
   const { report, code } = await loadReport(t, url, ...ARGS, "--max-errors", "0");
   const { twice, wrong } = await faults();
@@ -27,7 +26,7 @@ t.test("echoes that are answered twice, or wrongly", { skip: onlyInGate }, async
 });
 
 for (const transports of ["websocket", "polling"]) {
-  t.test(`handshakes that are refused with 400: ${transports}`, { skip: onlyInGate }, async (t) => {
+  t.test(`handshakes that are refused with 400: ${transports}`, async (t) => {
     const { url, faults } = await startBroken(t, { refuse: 3 });
     // Long enough that everybody is in, some with a second try: what is refused later is not counted.
     const args = [...SMALL, "--transports", transports, "--duration", "6"];

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import t, { type Test } from "tap";
 import { startCluster } from "../helpers/cluster.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { load, loadReport } from "../helpers/load.js";
 
 const ARGS = [
@@ -41,7 +40,7 @@ t.test("reload: all clients move, no handshake fails", async (t) => {
   t.ok(report.latency.outage.p50 > 0);
 });
 
-t.test("kill: users see an outage each, and come back", { skip: onlyInGate }, async (t) => {
+t.test("kill: users see an outage each, and come back", async (t) => {
   const { name, cluster: running, url } = await cluster(t);
   const before = await running.pids();
   const { report } = await loadReport(t, url, ...ARGS, "--name", name, "--scenario", "kill");
@@ -57,21 +56,17 @@ t.test("kill: users see an outage each, and come back", { skip: onlyInGate }, as
   t.ok(report.badRequests <= lost + failed, `${report.badRequests} requests for dead sessions`);
 });
 
-t.test(
-  "scale: one worker more for a while, nobody is disturbed but who has to move",
-  { skip: onlyInGate },
-  async (t) => {
-    const { name, cluster: running, url } = await cluster(t);
-    const { report } = await loadReport(t, url, ...ARGS, "--name", name, "--scenario", "scale");
-    t.match(
-      report.events.map(({ what }) => what),
-      ["scaled to 3 workers", "scaled to 2 workers"],
-    );
-    t.equal((await running.status()).count, 2);
-    t.match(report, { errors: 0, badRequests: 0, problems: [] });
-    t.ok(report.processes.length >= 4, "the third worker was seen");
-  },
-);
+t.test("scale: one worker more for a while, nobody is disturbed but who has to move", async (t) => {
+  const { name, cluster: running, url } = await cluster(t);
+  const { report } = await loadReport(t, url, ...ARGS, "--name", name, "--scenario", "scale");
+  t.match(
+    report.events.map(({ what }) => what),
+    ["scaled to 3 workers", "scaled to 2 workers"],
+  );
+  t.equal((await running.status()).count, 2);
+  t.match(report, { errors: 0, badRequests: 0, problems: [] });
+  t.ok(report.processes.length >= 4, "the third worker was seen");
+});
 
 t.test("a cluster that is not the one at the URL is left alone", async (t) => {
   const one = await cluster(t);

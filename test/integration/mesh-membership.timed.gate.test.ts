@@ -2,7 +2,6 @@ import { once } from "node:events";
 import t from "tap";
 import { clientPerWorker, connectClient, runIn } from "../helpers/clients.js";
 import { startCluster, type TestCluster } from "../helpers/cluster.js";
-import { isWhole } from "../helpers/gate.js";
 import { next } from "../helpers/heard.js";
 import { Random } from "../helpers/random.js";
 import { pidOf, trio } from "../helpers/trio.js";
@@ -25,7 +24,7 @@ t.test("M4 kill -9 storms: those who start at the same moment are all connected"
   const count = 4;
   const cluster = await startCluster(t, { count, options: { limit: 1_000 } });
   const random = new Random();
-  for (let round = 0; round < (isWhole ? 5 : 2); round++) {
+  for (let round = 0; round < 5; round++) {
     const pids = await allReady(cluster, count, []);
     const killed = new Set([random.pick(pids), random.pick(pids), random.pick(pids)]);
     const exits = [...killed].map(() => once(cluster, "worker:exit"));

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { plainServer, told } from "../helpers/plain-server.js";
 import { get, head, RawConnection } from "../helpers/raw.js";
 import { workerOf } from "../helpers/sessions.js";
@@ -58,8 +57,7 @@ for (const options of [
   { serveClient: false, path: "/elsewhere" },
   { path: "/elsewhere" },
 ]) {
-  const skip = options.path === undefined ? false : onlyInGate;
-  t.test(`with ${JSON.stringify(options)}, as a single process`, { skip }, async (t) => {
+  t.test(`with ${JSON.stringify(options)}, as a single process`, async (t) => {
     const plain = await RawConnection.open(await plainServer(t, options));
     const cluster = await startCluster(t, { env: { IO_OPTIONS: JSON.stringify(options) } });
     const connection = await RawConnection.open(cluster.port);

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import t from "tap";
 import { cli } from "../helpers/cli.js";
 import { fixture } from "../helpers/cluster.js";
-import { onlyInGate } from "../helpers/gate.js";
 import { childrenOf, ROOT } from "../helpers/spawned.js";
 import { launchUnchanged, startUnchanged, thirtyClients } from "../helpers/unchanged.js";
 
@@ -21,21 +20,18 @@ function withOwnCopy(dir: string): string {
   return file;
 }
 
-t.test(
-  "a socket.io of the application's own, and a second one beside it",
-  { skip: onlyInGate },
-  async (t) => {
-    const dir = t.testdir({});
-    const file = withOwnCopy(dir);
-    const { running, port } = await startUnchanged(t, file);
-    await running.says(/from .*own-copy|from file:.*fixtures.*socket\.io/);
-    await thirtyClients(t, `http://127.0.0.1:${port}`);
+t.test("a socket.io of the application's own, and a second one beside it", async (t) => {
+  const dir = t.testdir({});
+  const file = withOwnCopy(dir);
+  const { running, port } = await startUnchanged(t, file);
+  await running.says(/from .*own-copy|from file:.*fixtures.*socket\.io/);
+  await thirtyClients(t, `http://127.0.0.1:${port}`);
 
-    // One copy by import, another by require, in one process.
-    const both = join(dir, "both.mjs");
-    writeFileSync(
-      both,
-      `import { createServer } from "node:http";
+  // One copy by import, another by require, in one process.
+  const both = join(dir, "both.mjs");
+  writeFileSync(
+    both,
+    `import { createServer } from "node:http";
     import { createRequire } from "node:module";
     import { Server } from "socket.io";
     import { behave } from "./behave.cjs";
@@ -45,12 +41,11 @@ t.test(
     behave(new Server(server, { path: "/a" }));
     behave(new outer.Server(server, { path: "/b" }));
     server.listen(process.env.PORT);`,
-    );
-    const two = await startUnchanged(t, both);
-    await thirtyClients(t, `http://127.0.0.1:${two.port}`, { path: "/a" });
-    await thirtyClients(t, `http://127.0.0.1:${two.port}`, { path: "/b" });
-  },
-);
+  );
+  const two = await startUnchanged(t, both);
+  await thirtyClients(t, `http://127.0.0.1:${two.port}`, { path: "/a" });
+  await thirtyClients(t, `http://127.0.0.1:${two.port}`, { path: "/b" });
+});
 
 t.test("options in package.json and in a file; the command line comes first", async (t) => {
   const dir = t.testdir({
@@ -102,15 +97,11 @@ t.test("close() ends a worker as it ends a plain process; another takes its plac
   t.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
 });
 
-t.test(
-  "a file that is run by a loader which the primary was given",
-  { skip: onlyInGate },
-  async (t) => {
-    const tsx = ["--import", join(ROOT, "node_modules/tsx/dist/loader.mjs")];
-    const { port } = await startUnchanged(t, "nest.ts", ["--workers", "3"], {}, tsx);
-    await thirtyClients(t, `http://127.0.0.1:${port}`);
-  },
-);
+t.test("a file that is run by a loader which the primary was given", async (t) => {
+  const tsx = ["--import", join(ROOT, "node_modules/tsx/dist/loader.mjs")];
+  const { port } = await startUnchanged(t, "nest.ts", ["--workers", "3"], {}, tsx);
+  await thirtyClients(t, `http://127.0.0.1:${port}`);
+});
 
 /** A Node that strips types: this one, or that of `npm run test:matrix`. */
 function strippingNode(): string | undefined {
