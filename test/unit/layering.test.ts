@@ -50,6 +50,7 @@ const BASE = [
   "diagnostics.ts",
   "protocol.ts",
   "status-host.ts",
+  "packed-messages.ts",
   "send-queue.ts",
   "std-streams.ts",
   "stop-reads.ts",

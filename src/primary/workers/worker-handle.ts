@@ -4,7 +4,7 @@ import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
 import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
-import { SendQueue } from "../../send-queue.js";
+import { type Outgoing, SendQueue } from "../../send-queue.js";
 import { stderrRelay, stdoutRelay } from "../../std-streams.js";
 import { LinePrefixer } from "./line-prefixer.js";
 
@@ -90,7 +90,8 @@ export class WorkerHandle {
   #isOpeningInspector = false;
   readonly #handoffs = { count: 0, bytes: 0 };
   #arrivals = 0;
-  #isFull = false;
+  /** What waited for it when it was more than may. */
+  #queueWhenFull: number | undefined;
   readonly #messages: SendQueue;
   readonly #onSent: (handle: WorkerHandle) => void;
   #stderr = "";
@@ -125,6 +126,7 @@ export class WorkerHandle {
   become(state: WorkerState): void {
     this.#state = state;
     if (state === "ready") this.#wasReady = true;
+    if (state === "dead") this.#messages.clear();
   }
 
   /** It has shown that it takes connections over IPC. */
@@ -274,7 +276,7 @@ export class WorkerHandle {
 
   /** Bytes that wait for it in this process: messages, and what was read of connections. */
   get queue(): number {
-    return this.#messages.bytes + this.#handoffs.bytes;
+    return this.#queueWhenFull ?? this.#messages.bytes + this.#handoffs.bytes;
   }
 
   /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */
@@ -285,21 +287,22 @@ export class WorkerHandle {
   /**
    * Never throws: a worker that cannot be reached is ending, and its exit is told apart.
    *
-   * @param size of the message (bytes), if it goes to several workers
+   * @param outgoing the same message, if it goes to several workers
    */
-  send(message: ToWorker | object, size?: () => number): void {
-    if (!this.worker.isConnected() || this.#isFull) return;
-    this.#messages.send(message, size);
+  send(message: ToWorker | object, outgoing?: Outgoing): void {
+    if (!this.worker.isConnected() || this.isFull) return;
+    this.#messages.send(message, outgoing);
     this.#onSent(this);
   }
 
   /** More waits for it than may: nothing more is sent to it. */
   close(): void {
-    this.#isFull = true;
+    this.#queueWhenFull = this.queue;
+    this.#messages.clear();
   }
 
   get isFull(): boolean {
-    return this.#isFull;
+    return this.#queueWhenFull !== undefined;
   }
 
   /** Ends the process. Unlike `worker.kill()`, which waits for a disconnect first. */
