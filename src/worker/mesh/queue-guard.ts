@@ -4,13 +4,7 @@ import type { Peer } from "./peer.js";
 const LOOK = 100;
 
 /** How long a worker may read nothing at all beyond the bound (ms). */
-const PATIENCE = 500;
-
-/** So many times the bound, patience is shorter. */
-const HARD = 2;
-
-/** How long it may read nothing beyond that (ms). */
-const HARD_PATIENCE = 300;
+const PATIENCE = 300;
 
 /** After so long beyond the bound, less has to wait than before (ms). */
 const CATCH_UP_TIMEOUT = 1_000;
@@ -30,10 +24,10 @@ interface Watch {
  * reads, and nobody is looked at before the loop has turned: so beyond the bound it is decided by
  * whether it gets less.
  *
- * A worker is given up when it reads nothing for 0.5 s beyond the bound, or for 0.3 s beyond twice
- * the bound; and when it reads, but after 1 s beyond the bound not less waits than before. So what
- * waits is the bound, and what others say in a second, or in one turn. Time is counted in looks, so
- * that none passes while this process is busy itself.
+ * A worker is given up when it reads nothing for 0.3 s beyond the bound; and when it reads, but
+ * after 1 s beyond the bound not less waits than before. So what waits is the bound, and what others
+ * say in a second, or in one turn. Time is counted in looks, so that none passes while this process
+ * is busy itself.
  */
 export class QueueGuard {
   readonly #maxQueue: number;
@@ -73,10 +67,9 @@ export class QueueGuard {
     watch.idle = progress === watch.progress ? watch.idle + 1 : 0;
     watch.progress = progress;
     if (watch.looks++ === 0) watch.waiting = waiting;
-    const patience = waiting > HARD * this.#maxQueue ? HARD_PATIENCE : PATIENCE;
     const isOver = watch.looks * LOOK > CATCH_UP_TIMEOUT;
     const megabytes = `${Math.round(waiting / 1024 / 1024)} MB`;
-    if (watch.idle * LOOK >= patience) {
+    if (watch.idle * LOOK >= PATIENCE) {
       this.#end(peer, `does not read the ${megabytes} that wait for it (maxQueue)`);
     } else if (isOver && waiting >= watch.waiting) {
       const how = "reads more slowly than others write";
