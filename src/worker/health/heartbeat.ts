@@ -1,4 +1,5 @@
-import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
+import { meshQueues, meshStats } from "../adapter/mesh-door.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { meshStats } from "../transport/mesh-door.js";
@@ -13,10 +14,12 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
+    const queues = meshQueues();
     channel.send({
       type: "supervisor:heartbeat",
       ...vitals.read(),
       forwarded: forwardCount(),
+        ...(queues.length > 0 && { queues }),
       ...(mesh && { mesh }),
     });
     descriptors.look();

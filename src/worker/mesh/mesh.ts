@@ -111,6 +111,14 @@ export class Mesh {
     return stats;
   }
 
+  /** Bytes that wait in this process, by the number of the worker that they wait for. */
+  get queues(): [id: number, bytes: number][] {
+    return Array.from(this.peers.values(), ({ id, waiting }): [number, number] => [
+      id,
+      waiting,
+    ]).filter(([, waiting]) => waiting > 0);
+  }
+
   /**
    * Until a second address is there, the first one counts.
    *

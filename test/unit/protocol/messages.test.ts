@@ -278,6 +278,10 @@ t.test("numbers are finite, whole and in their range", async (t) => {
     isToPrimary({ type: "supervisor:heartbeat", ...vitals, eventLoopUtilization: 1.5 }),
     false,
   );
+  for (const queues of [{}, [1], [[1]], [[1, -1]], [[1, "1"]], new Array(2)]) {
+    t.equal(isToPrimary({ type: "supervisor:heartbeat", ...vitals, queues }), false);
+  }
+  t.ok(isToPrimary({ type: "supervisor:heartbeat", ...vitals, queues: [[1, 5]] }));
   t.equal(isToWorker({ type: "supervisor:stop", timeout: 2 ** 31 }), false);
   t.equal(
     isToPrimary({ type: "supervisor:return", data: bytes, listener: { secure: true } }),
