@@ -15,7 +15,7 @@ import {
   type MeshMember,
   type MeshVitals,
   type PeerQueue,
-} from "./mesh-protocol.js";
+} from "./mesh-messages.js";
 import {
   type Fields,
   isBytes,

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import t from "tap";
-import { isAlive } from "../../src/is-alive.js";
+import { isAlive } from "../../src/system/is-alive.js";
 import { ROOT } from "../helpers/spawned.js";
 
 t.test("what a test has started ends with it, also when that is killed", async (t) => {

@@ -1,6 +1,6 @@
 import t from "tap";
 import { runFile } from "../../scripts/suite/run.js";
-import { isAlive } from "../../src/is-alive.js";
+import { isAlive } from "../../src/system/is-alive.js";
 
 const LEAVES = "test/fixtures/suite/leaves.mjs";
 

@@ -6,9 +6,8 @@ import {
   AdapterType,
   isAdapterMessage,
   isResponse,
-} from "../../adapter-protocol.js";
-import { adapterMessages } from "../../diagnostics.js";
-import { Outgoing } from "../../send-queue.js";
+} from "../../protocol/adapter-messages.js";
+import { Outgoing } from "../../system/send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 

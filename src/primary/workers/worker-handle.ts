@@ -4,9 +4,9 @@ import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import type { Routing } from "../../options/options.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
-import { type Outgoing, SendQueue } from "../../send-queue.js";
-import { stderrRelay, stdoutRelay } from "../../std-streams.js";
+import type { ToPrimary, ToWorker, WorkerVitals } from "../../protocol/messages.js";
+import { type Outgoing, SendQueue } from "../../system/send-queue.js";
+import { stderrRelay, stdoutRelay } from "../../system/std-streams.js";
 import { LinePrefixer } from "./line-prefixer.js";
 
 /**

@@ -1,8 +1,7 @@
-import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
-import { meshQueues, meshStats } from "../adapter/mesh-door.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
-import { meshStats } from "../transport/mesh-door.js";
+import { meshQueues, meshStats } from "../transport/mesh-door.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** ms between two heartbeats. */
@@ -19,7 +18,7 @@ export function startHeartbeat(channel: PrimaryChannel): void {
       type: "supervisor:heartbeat",
       ...vitals.read(),
       forwarded: forwardCount(),
-        ...(queues.length > 0 && { queues }),
+      ...(queues.length > 0 && { queues }),
       ...(mesh && { mesh }),
     });
     descriptors.look();

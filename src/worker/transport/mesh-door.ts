@@ -1,7 +1,7 @@
 import { SupervisorError } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { type PeerQueue, PROTOCOL } from "../../mesh-protocol.js";
-import type { Welcome } from "../../protocol.js";
+import { type PeerQueue, PROTOCOL } from "../../protocol/mesh-messages.js";
+import type { Welcome } from "../../protocol/messages.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { UnixWire } from "../mesh/wire.js";
 import type { PrimaryChannel } from "../primary-channel.js";

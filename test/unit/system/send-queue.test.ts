@@ -1,6 +1,6 @@
 import { serialize } from "node:v8";
 import t from "tap";
-import { Outgoing, SendQueue, sizeOf } from "../../src/send-queue.js";
+import { Outgoing, SendQueue, sizeOf } from "../../../src/system/send-queue.js";
 
 /** A channel that is behind when told so, and writes when told so. */
 function setUp() {
