@@ -1,6 +1,6 @@
 /** What primary and workers tell each other of the mesh, with its guards. */
 
-import { isCount, isFields, isText } from "./message-checks.js";
+import { type Fields, isCount, isFields, isText } from "./message-checks.js";
 
 /**
  * Version of what primary and workers, and workers among each other, tell. It is raised when those
@@ -42,10 +42,23 @@ export interface MeshVitals {
   tableBytes: number;
 }
 
+/** The number of another worker in the mesh, and the bytes that wait for it. */
+export type PeerQueue = readonly [id: number, bytes: number];
+
+const isPeerQueues = (value: unknown): value is PeerQueue[] =>
+  Array.isArray(value) &&
+  Array.from<unknown>(value).every(
+    (queue) => Array.isArray(queue) && isCount(queue[0]) && isCount(queue[1]),
+  );
+
+/** What a heartbeat tells of the mesh. */
+export const isMeshHeartbeat = ({ mesh, queues }: Fields): boolean =>
+  (mesh === undefined || isMeshVitals(mesh)) && (queues === undefined || isPeerQueues(queues));
+
 export const isMeshMember = (value: unknown): value is MeshMember =>
   isFields(value) && isCount(value.id) && isText(value.address);
 
-export const isMeshVitals = (value: unknown): value is MeshVitals =>
+const isMeshVitals = (value: unknown): value is MeshVitals =>
   isFields(value) && MESH_COUNTS.every((name) => isCount(value[name]));
 
 const MESH_COUNTS: readonly (keyof MeshVitals)[] = [

@@ -9,11 +9,12 @@ import { MAX_UNDER_WAY } from "../limits.js";
 import type { Routing } from "../options/options.js";
 import {
   isMeshEntrance,
+  isMeshHeartbeat,
   isMeshMember,
-  isMeshVitals,
   type MeshEntrance,
   type MeshMember,
   type MeshVitals,
+  type PeerQueue,
 } from "./mesh-messages.js";
 import {
   type Fields,
@@ -90,7 +91,7 @@ export type ToPrimary =
   /** Where its gateway listens from now on; `null`: it could not. */
   | { type: "supervisor:gateway"; gateway: string | null }
   | SessionNotice
-  | ({ type: "supervisor:heartbeat" } & WorkerVitals)
+  | ({ type: "supervisor:heartbeat"; queues?: PeerQueue[] } & WorkerVitals)
   | { type: "supervisor:whois"; id: number; sid: string }
   /**
    * Where should a session open whose handshake came on a connection that was in use, or encrypted?
@@ -269,7 +270,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     isCount(m.rss) &&
     isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER) &&
     (m.forwarded === undefined || isCount(m.forwarded)) &&
-    (m.mesh === undefined || isMeshVitals(m.mesh)),
+    isMeshHeartbeat(m),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),

@@ -1,17 +1,25 @@
+import { PackedMessages, packed } from "./packed-messages.js";
+
 /** `send` of a cluster worker or of a process: `false` when its channel is behind. */
 type Send = (message: object, written: () => void) => boolean | undefined;
 
+/** Bytes that Node is given beyond what the channel takes at once; what is said then is kept here. */
+const MAX_GIVEN = 1024 * 1024;
+
 /**
- * Counts the bytes that wait in this process for the other end of an IPC channel.
+ * What waits in this process for the other end of an IPC channel: keeps it, and counts its bytes.
  *
  * Node tells two things of what it was given: whether the channel is behind (what waits is more
  * than 128 KiB, or a socket is under way in front), and when it was written. So a message is
  * measured only when it is one of those that make the channel fall behind: on one that keeps up,
- * counting costs a callback. What waits and is not counted is less than those 128 KiB.
+ * counting costs a callback. What waits and is not counted is less than those 128 KiB. Of a channel
+ * that is far behind, Node has one MiB; the rest waits as bytes (packed-messages.ts), in its order.
  */
 export class SendQueue {
   readonly #send: Send;
-  #bytes = 0;
+  readonly #packed = new PackedMessages();
+  /** What Node has. */
+  #given = 0;
   /** The largest message since the queue was empty. */
   #largest = 0;
 
@@ -21,7 +29,7 @@ export class SendQueue {
 
   /** What waits. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#given + this.#packed.bytes;
   }
 
   /**
@@ -29,25 +37,71 @@ export class SendQueue {
    * reads.
    */
   get backlog(): number {
-    return this.#bytes - this.#largest;
+    return this.bytes - this.#largest;
   }
 
   /**
-   * @param size of the message in bytes; asked for only when it matters
-   * @throws DataCloneError when it cannot be serialized
+   * @param of the same message for several receivers: what is worked out for one serves all
+   * @throws Error when it cannot be serialized
    */
-  send(message: object, size?: () => number): void {
+  send(message: object, of = new Outgoing(message)): void {
+    if (this.#packed.isEmpty && this.#given < MAX_GIVEN) {
+      this.#give(message, () => of.size);
+      return;
+    }
+    this.#packed.push(of.bytes);
+    this.#largest = Math.max(this.#largest, of.bytes.length);
+  }
+
+  /** Forgets what Node was not given yet: nobody will read it. */
+  clear(): void {
+    this.#packed.clear();
+  }
+
+  #give(message: object, size: () => number): void {
     // What calls back must not hold the message: as long as it waits, there would be two of it.
     let counted = 0;
     const keepsUp = this.#send(message, () => {
-      this.#bytes -= counted;
+      this.#given -= counted;
       counted = 0;
-      if (this.#bytes === 0) this.#largest = 0;
+      this.#goOn();
+      if (this.bytes === 0) this.#largest = 0;
     });
     if (keepsUp !== false) return;
-    counted = size === undefined ? sizeOf(message) : size();
-    this.#bytes += counted;
+    counted = size();
+    this.#given += counted;
     this.#largest = Math.max(this.#largest, counted);
+  }
+
+  #goOn(): void {
+    while (this.#given < MAX_GIVEN) {
+      const next = this.#packed.shift();
+      if (next === undefined) return;
+      this.#give(next.message, () => next.size);
+    }
+  }
+}
+
+/** A message for one or several receivers: it is measured and serialized once, if at all. */
+export class Outgoing {
+  readonly #message: object;
+  #size: number | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(message: object) {
+    this.#message = message;
+  }
+
+  /** About how many bytes it has. */
+  get size(): number {
+    this.#size ??= sizeOf(this.#message);
+    return this.#size;
+  }
+
+  /** @throws Error when it cannot be serialized */
+  get bytes(): Buffer {
+    this.#bytes ??= packed(this.#message);
+    return this.#bytes;
   }
 }
 
@@ -91,13 +145,4 @@ function pushParts(value: object, parts: unknown[]): number {
     return bytes;
   }
   return 0;
-}
-
-/** The same, of a message for several receivers: it is measured once. */
-export function measuredOnce(message: object): () => number {
-  let size: number | undefined;
-  return () => {
-    size ??= sizeOf(message);
-    return size;
-  };
 }

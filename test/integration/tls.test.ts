@@ -3,6 +3,7 @@ import t, { type Test } from "tap";
 import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { ALL_TRANSPORTS, connectClient, upgraded } from "../helpers/clients.js";
 import { startCluster, type TestCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 
 async function startTls(t: Test, env: Record<string, string> = {}): Promise<TestCluster> {
   const dir = t.testdir();
@@ -124,7 +125,7 @@ t.test(
 
 t.test(
   "a client that comes back is sent to its session: no handshake of its own is forwarded",
-  { skip: noOpenssl },
+  { skip: onlyInGate || noOpenssl },
   async (t) => {
     const { port } = await startTls(t);
     const base = "/socket.io/?EIO=4&transport=polling";

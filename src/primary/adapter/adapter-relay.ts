@@ -7,7 +7,7 @@ import {
   isAdapterMessage,
   isResponse,
 } from "../../protocol/adapter-messages.js";
-import { measuredOnce } from "../../system/send-queue.js";
+import { Outgoing } from "../../system/send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
@@ -32,14 +32,15 @@ export class AdapterRelay {
   take(from: WorkerHandle, message: unknown): void {
     if (!isAdapterMessage(message) || from.state === "dead") return;
     this.#note(from, message);
-    const size = measuredOnce(message);
+    const outgoing = new Outgoing(message);
     if (isResponse(message)) {
       const requester = this.#workers.get(message.requesterUid ?? "");
       // One that is gone asks no more.
-      if (requester !== undefined && requester !== from) relay(requester, message, size);
+      if (requester !== undefined && requester !== from) relay(requester, message, outgoing);
       return;
     }
-    for (const handle of this.#adapters.keys()) if (handle !== from) relay(handle, message, size);
+    for (const handle of this.#adapters.keys())
+      if (handle !== from) relay(handle, message, outgoing);
   }
 
   /** Whether adapters of `worker` talk to others this way. */
@@ -70,8 +71,8 @@ export class AdapterRelay {
   }
 }
 
-function relay(to: WorkerHandle, message: AdapterMessage, size: () => number): void {
-  to.send(message, size);
+function relay(to: WorkerHandle, message: AdapterMessage, outgoing: Outgoing): void {
+  to.send(message, outgoing);
   if (adapterMessages.isHeard) adapterMessages.tell({ way: "ipc", nsp: message.nsp, to: to.pid });
 }
 

@@ -1,6 +1,6 @@
 import { SupervisorError } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { PROTOCOL } from "../../protocol/mesh-messages.js";
+import { type PeerQueue, PROTOCOL } from "../../protocol/mesh-messages.js";
 import type { Welcome } from "../../protocol/messages.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { UnixWire } from "../mesh/wire.js";
@@ -16,10 +16,16 @@ export interface MeshDoor {
 
 let door: Promise<MeshDoor | undefined> | undefined;
 let stats: () => MeshStats | undefined = () => undefined;
+let queues: () => PeerQueue[] = () => [];
 
 /** Counters of this worker's mesh; `undefined`: it has none. */
 export function meshStats(): MeshStats | undefined {
   return stats();
+}
+
+/** What waits in this worker for others. */
+export function meshQueues(): PeerQueue[] {
+  return queues();
 }
 
 /** The same for all servers of this process; see `enterMesh()`. */
@@ -92,6 +98,7 @@ export async function enterMesh(
   await answered;
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
+  queues = () => entered.queues;
   return { transport, ready: () => entered.ready() };
 }
 

@@ -1,22 +1,26 @@
 import { serialize } from "node:v8";
 import t from "tap";
-import { measuredOnce, SendQueue, sizeOf } from "../../../src/system/send-queue.js";
+import { Outgoing, SendQueue, sizeOf } from "../../../src/system/send-queue.js";
 
 /** A channel that is behind when told so, and writes when told so. */
 function setUp() {
   const writes: (() => void)[] = [];
+  const given: object[] = [];
   const channel = { isBehind: false };
-  const queue = new SendQueue((_message, written) => {
+  const queue = new SendQueue((message, written) => {
+    given.push(message);
     writes.push(written);
     return !channel.isBehind;
   });
-  return { queue, channel, write: () => writes.shift()?.() };
+  return { queue, channel, given, write: () => writes.shift()?.() };
 }
 
 t.test("what a channel that keeps up was given is not measured", async (t) => {
   const { queue, write } = setUp();
-  queue.send({}, () => {
-    throw new Error("measured");
+  queue.send({
+    get payload() {
+      return t.fail("measured");
+    },
   });
   t.equal(queue.bytes, 0);
   write();
@@ -45,29 +49,69 @@ t.test("B2 what waits is counted until it is written", async (t) => {
 t.test("one large message alone is no backlog", async (t) => {
   const { queue, channel, write } = setUp();
   channel.isBehind = true;
-  queue.send({}, () => 1_000_000);
-  queue.send({}, () => 10);
-  t.equal(queue.bytes, 1_000_010);
-  t.equal(queue.backlog, 10);
+  const [large, small] = [{ payload: "x".repeat(900_000) }, { payload: "x" }];
+  queue.send(large);
+  queue.send(small);
+  t.equal(queue.bytes, sizeOf(large) + sizeOf(small));
+  t.equal(queue.backlog, sizeOf(small));
   write();
   write();
-  queue.send({}, () => 20);
-  queue.send({}, () => 20);
-  t.equal(queue.backlog, 20, "the large one is forgotten with the queue");
+  queue.send(small);
+  queue.send(small);
+  t.equal(queue.backlog, sizeOf(small), "the large one is forgotten with the queue");
 });
 
-t.test("a message for several is measured once", async (t) => {
+t.test("Node gets little of what waits; the rest follows in order as it is written", async (t) => {
+  const { queue, channel, given, write } = setUp();
+  channel.isBehind = true;
+  const binary = Buffer.from("binary");
+  const messageOf = (n: number) => ({ n, binary, payload: "x".repeat(n === 30 ? 3e6 : 1e5) });
+  for (let n = 0; n < 50; n++) queue.send(messageOf(n));
+  t.ok(given.length > 5 && given.length < 15, `${given.length} are given to Node`);
+  const bytes = sizeOf(messageOf(0)) * 49 + sizeOf(messageOf(30));
+  t.ok(Math.abs(queue.bytes - bytes) < bytes * 0.01, `${queue.bytes}, really ${bytes}`);
+  t.ok(queue.backlog < queue.bytes - 3e6);
+  const messages: unknown[] = [];
+  while (given.length > 0) {
+    t.ok(given.length < 15, "never more than a little");
+    messages.push(given.shift());
+    write();
+  }
+  t.strictSame(
+    messages,
+    Array.from({ length: 50 }, (_, n) => messageOf(n)),
+  );
+  t.equal(queue.bytes, 0);
+  channel.isBehind = false;
+  queue.send({ last: true });
+  t.strictSame(given, [{ last: true }]);
+});
+
+t.test("what was not given to Node can be forgotten", async (t) => {
+  const { queue, channel, given, write } = setUp();
+  channel.isBehind = true;
+  for (let n = 0; n < 50; n++) queue.send({ n, payload: "x".repeat(100_000) });
+  const before = given.length;
+  queue.clear();
+  t.ok(queue.bytes > 0 && queue.bytes < 1.5e6, `${queue.bytes}`);
+  for (let n = 0; n < before; n++) write();
+  t.equal(given.length, before);
+  t.equal(queue.bytes, 0);
+});
+
+t.test("a message for several is measured and serialized once", async (t) => {
   let reads = 0;
-  const message = {
+  const outgoing = new Outgoing({
     get data() {
       reads++;
       return "x";
     },
-  };
-  const size = measuredOnce(message);
+  });
   t.equal(reads, 0);
-  t.equal(size(), size());
+  t.equal(outgoing.size, outgoing.size);
   t.equal(reads, 1);
+  t.equal(outgoing.bytes, outgoing.bytes);
+  t.equal(reads, 2);
 });
 
 t.test("what cannot be serialized is thrown back, and nothing is counted", async (t) => {
