@@ -109,11 +109,11 @@ const COMMANDS: readonly (readonly [RegExp, where: string])[] = [
   [/^npm run bench(:\w+)?( -- .*)?$/, "test/integration/bench.gate.test.ts runs a part"],
   [
     /^(nginx|haproxy|apache2|caddy|node proxy\.mjs)\b/,
-    "test/integration/proxies.test.ts, proxies-two-machines.test.ts",
+    "test/integration/proxies.gate.test.ts, proxies-two-machines.gate.test.ts",
   ],
   [
     /^pm2 (start|trigger|sendSignal|describe|stop)\b/,
-    "test/integration/pm2.test.ts, start-pm2.test.ts",
+    "test/integration/pm2.gate.test.ts, start-pm2.test.ts",
   ],
   [
     /^(sudo|docker|journalctl|cd) /,
