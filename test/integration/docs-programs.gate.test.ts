@@ -70,7 +70,7 @@ t.test("docs/options.md: the error is the one of the comment", async (t) => {
   t.ok(comment !== "" && running.stderr.includes(`OptionError: ${comment}`), running.stderr);
 });
 
-t.test("docs/observe.md: the status port answers, with both commands", async (t) => {
+t.test("docs/observe.md: the status port answers", async (t) => {
   const app = await pageApp(t, "docs/observe.md");
   const status = `http://127.0.0.1:${app.statusPort}`;
   const running = await app.ready("node server.mjs");
