@@ -53,7 +53,7 @@ const all = [
 const few = ["an array, with everything"];
 
 for (const { name, options, env } of all) {
-  const skip = few.includes(name) || "IO_MODULE" in env ? false : onlyInGate;
+  const skip = few.includes(name) ? false : onlyInGate;
   t.test(`CORS, ${name}: every worker answers like a single process`, { skip }, async (t) => {
     const plain = await RawConnection.open(await plainServer(t, options));
     const cluster = await startCluster(t, { env });
