@@ -105,7 +105,7 @@ t.test("every program parses, and has its imports", async (t) => {
 /** Every kind of command that the pages have, and where it is run; or why it is not. */
 const COMMANDS: readonly (readonly [RegExp, where: string])[] = [
   [/^npm install (--save-dev )?[\w.@ -]+$/, "test/helpers/installed.ts has what it would install"],
-  [/^node server\.mjs$/, "test/integration/quick-start.test.ts"],
+  [/^node server\.mjs$/, "test/integration/quick-start.gate.test.ts"],
   [
     /^(npx socket-supervisor (start|status|reload|list|scale|inspect|load|stop)\b.*|node --test)$/,
     "test/integration/docs-programs.gate.test.ts",

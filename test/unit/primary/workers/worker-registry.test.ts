@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { PassThrough } from "node:stream";
 import t, { type Test } from "tap";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 import { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
@@ -126,6 +127,26 @@ t.test("R8: it is gone once, before or with its exit", async (t) => {
   cluster.emit("exit", second.worker, 0, "");
   const [a, b] = [first.worker.id, second.worker.id];
   t.strictSame(events, [`gone ${a}`, `exit ${a}`, `gone ${b}`, `exit ${b}`]);
+});
+
+t.test("the last words of a worker that did not boot are part of its end", async (t) => {
+  const { registry } = setUp(t);
+  const worker = fakeWorker();
+  const stderr = new PassThrough();
+  Object.assign(worker.process, { stderr });
+  registry.register(worker);
+  const exit = once(registry, "exit");
+  cluster.emit("exit", worker, 1, "");
+  stderr.end("the reason");
+  const [, { stderr: said }] = await exit;
+  t.equal(said, "the reason");
+
+  const other = fakeWorker();
+  Object.assign(other.process, { stderr: new PassThrough() }); // somebody else keeps it open
+  registry.register(other);
+  const soon = once(registry, "exit");
+  cluster.emit("exit", other, 1, "");
+  t.match((await soon)[1], { exitCode: 1, stderr: "" });
 });
 
 t.test("S5: a process that could not be started ends with its error", async (t) => {
