@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
 import { frameOf, Kind } from "../../../../src/worker/mesh/frames.js";
+import { CapturedTimers } from "../../../helpers/captured-timers.js";
 import { MemoryPrimary, type MemoryWorker, until } from "../../../helpers/mesh.js";
 
 t.test("M4 workers that start at once all know each other", async (t) => {
@@ -199,4 +200,17 @@ t.test("M4 bytes that are no frames end the connection, and nothing else", async
   b.mesh.peers.get(a.id)?.lanes.data.send(Buffer.alloc(64));
   await until("it is given up", () => a.stuck.length === 1);
   t.match(a.stuck, [{ id: b.id, why: /cannot be read/ }]);
+});
+
+t.test("a connection that does not say whose it is does not stay", async (t) => {
+  const primary = new MemoryPrimary();
+  await primary.start();
+  const timers = new CapturedTimers(t);
+  const wire = primary.net.wire();
+  const silent = wire.dial("address 1");
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  while (!timers.delays.includes(10_000)) await turn();
+  t.notOk(silent.destroyed);
+  timers.fire(10_000);
+  while (!silent.destroyed) await turn();
 });
