@@ -1,18 +1,19 @@
 import cluster from "node:cluster";
+import { adapterMessages } from "../../diagnostics.js";
 import {
   ADAPTER_SOURCE,
   type AdapterMessage,
   AdapterType,
   isAdapterMessage,
   isResponse,
-} from "../../adapter-protocol.js";
-import { adapterMessages } from "../../diagnostics.js";
-import { Outgoing } from "../../send-queue.js";
+} from "../../protocol/adapter-messages.js";
+import { Outgoing } from "../../system/send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
 /**
- * Relays the messages of the workers' cluster adapters, and tells the survivors of a death.
+ * Relays the messages of adapters that talk through the primary (`adapter: "ipc"`), and tells the
+ * survivors of a death.
  *
  * - An answer goes to the worker that has asked, everything else to all others.
  * - A worker gets nothing before its first adapter has spoken: it has no clients, and while it

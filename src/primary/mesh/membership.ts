@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type PeerQueue, PROTOCOL } from "../../mesh-protocol.js";
-import type { ToPrimary, ToWorker } from "../../protocol.js";
+import { type PeerQueue, PROTOCOL } from "../../protocol/mesh-messages.js";
+import type { ToPrimary, ToWorker } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 

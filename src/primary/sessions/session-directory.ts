@@ -1,5 +1,5 @@
 import type { ClientAffinity } from "../../policy/affinity.js";
-import type { SessionNotice, ToPrimary } from "../../protocol.js";
+import type { SessionNotice, ToPrimary } from "../../protocol/messages.js";
 import type { SessionWaiters } from "../upstream/session-waiters.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";

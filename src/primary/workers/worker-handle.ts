@@ -2,10 +2,11 @@ import type { Worker } from "node:cluster";
 import type { Readable } from "node:stream";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
+import type { Routing } from "../../options/options.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
-import { type Outgoing, SendQueue } from "../../send-queue.js";
-import { stderrRelay, stdoutRelay } from "../../std-streams.js";
+import type { ToPrimary, ToWorker, WorkerVitals } from "../../protocol/messages.js";
+import { type Outgoing, SendQueue } from "../../system/send-queue.js";
+import { stderrRelay, stdoutRelay } from "../../system/std-streams.js";
 import { LinePrefixer } from "./line-prefixer.js";
 
 /**
@@ -13,7 +14,7 @@ import { LinePrefixer } from "./line-prefixer.js";
  * - `ready`: gets new sessions; in no other state does a worker get any
  * - `hung`: no heartbeat for 2 s
  * - `draining`: keeps its sessions for as long as it takes to move them
- * - `stopping`: told to end
+ * - `stopping`: it gets nothing new, and is told to end
  * - `dead`: it cannot be reached any more; its process has ended, or will
  */
 export type WorkerState = WorkerFacts["state"];

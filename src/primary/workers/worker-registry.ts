@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { debug, workerStates } from "../../diagnostics.js";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { isToPrimary, type ToPrimary } from "../../protocol.js";
+import { isToPrimary, type ToPrimary } from "../../protocol/messages.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
 
 interface RegistryEvents {

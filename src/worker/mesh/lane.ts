@@ -77,6 +77,11 @@ export class Lane {
     return this.#received;
   }
 
+  /** How much the other side is known to have read of what was sent (bytes). */
+  get acked(): number {
+    return this.#acked;
+  }
+
   /** How much was read of what the other side has sent (bytes). */
   get read(): number {
     return this.#read;

@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import t from "tap";
-import { type PeerQueue, PROTOCOL } from "../../../../src/mesh-protocol.js";
 import { Membership } from "../../../../src/primary/mesh/membership.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
-import type { ToPrimary, ToWorker } from "../../../../src/protocol.js";
+import { type PeerQueue, PROTOCOL } from "../../../../src/protocol/mesh-messages.js";
+import type { ToPrimary, ToWorker } from "../../../../src/protocol/messages.js";
 
 /** A worker, as the membership sees it. */
 class FakeWorker {

@@ -1,7 +1,7 @@
 import type { ClusterResponse } from "socket.io-adapter";
 import t from "tap";
 import { AckedBroadcasts } from "../../../../src/worker/adapter/acked-broadcasts.js";
-import { Type } from "../../../../src/worker/adapter/message-types.js";
+import { Type } from "../../../../src/worker/transport/message-types.js";
 import { CapturedTimers } from "../../../helpers/captured-timers.js";
 
 function setUp(timeout?: number) {

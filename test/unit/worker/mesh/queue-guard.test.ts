@@ -134,7 +134,7 @@ t.test("B2 time in which this process is busy itself does not count", async (t) 
   for (const ofB of primary.net.connections) ofB.pause();
   for (let n = 0; n < 20; n++) a.say("x".repeat(10_000));
   await until("it waits", () => a.mesh.stats.queue > 100_000);
-  const end = performance.now() + 1_500;
+  const end = performance.now() + 1_100;
   while (performance.now() < end);
   for (const ofB of primary.net.connections) ofB.resume();
   await until("all is there", () => b.received.length === 20 || a.stuck.length > 0);
