@@ -46,8 +46,8 @@ let slab = Buffer.alloc(0);
 let used = 0;
 
 /**
- * With a piece of memory for each frame, what waits for a worker lies between what is gone soon, and
- * little of it returns to the system: the process grew by a quarter more.
+ * With a piece of memory for each frame, what waits for a worker would lie between what is gone soon,
+ * and little of it would return to the system.
  */
 function allocate(size: number): Buffer {
   if (size > SLAB / 8) return Buffer.allocUnsafeSlow(size);

@@ -6,7 +6,7 @@ import type { Metrics } from "../../../../src/primary/observe/metrics.js";
 import { StatusServer } from "../../../../src/primary/observe/status-server.js";
 
 /** A status port with short times, and connections to it. */
-async function open(t: Test, text: string, timeouts = { request: 200, idle: 400 }) {
+async function open(t: Test, text: string, timeouts?: { request: number; idle: number }) {
   const listening = new Promise<number>((resolve) => {
     const options = { port: 0, host: "127.0.0.1", token: undefined, name: "test" };
     const journal = {
@@ -30,18 +30,19 @@ async function open(t: Test, text: string, timeouts = { request: 200, idle: 400 
   };
 }
 
+/** Resolves when the other side has closed it. */
+async function closed(socket: Socket): Promise<void> {
+  socket.resume();
+  await once(socket, "close");
+}
+
 const request = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
 
 t.test("who asks nothing does not keep its connection", async (t) => {
-  const dial = await open(t, "");
+  const dial = await open(t, "", { request: 200, idle: 600_000 });
   const sockets = [await dial(), await dial()];
   sockets[1]?.write("GET /livez HTTP/1.1\r\nhost:");
-  await Promise.all(
-    sockets.map(async (socket) => {
-      socket.resume();
-      await once(socket, "close");
-    }),
-  );
+  await Promise.all(sockets.map(closed));
   const socket = await dial();
   socket.write(request("/livez"));
   const [chunk] = await once(socket, "data");
@@ -50,7 +51,7 @@ t.test("who asks nothing does not keep its connection", async (t) => {
 
 t.test("who does not read its answer does not keep its connection", async (t) => {
   const size = 50_000_000; // beyond what the kernel keeps for both
-  const dial = await open(t, "x".repeat(size));
+  const dial = await open(t, "x".repeat(size), { request: 60_000, idle: 400 });
   const socket = await dial();
   socket.pause();
   socket.write(request("/metrics"));
@@ -66,7 +67,7 @@ t.test("who does not read its answer does not keep its connection", async (t) =>
 });
 
 t.test("a page stays as long as it reads", async (t) => {
-  const dial = await open(t, "", { request: 200, idle: 3_000 });
+  const dial = await open(t, "", { request: 200, idle: 10_000 });
   const socket = await dial();
   socket.write(request("/events"));
   let closed = false;
@@ -80,4 +81,19 @@ t.test("a page stays as long as it reads", async (t) => {
   for (let n = 0; n < 3; n++) await once(socket, "data");
   t.match(text, /event: past[\s\S]*event: now/);
   t.notOk(closed);
+});
+
+t.test("there are 100 connections at the most", async (t) => {
+  const dial = await open(t, "");
+  const sockets = await Promise.all(Array.from({ length: 101 }, dial));
+  await Promise.race(sockets.map(closed));
+  const left = sockets.filter((socket) => !socket.destroyed);
+  t.equal(left.length, 100);
+  const [first] = left;
+  if (first === undefined) throw new Error("none is left");
+  await closed(first.end());
+  const socket = await dial();
+  socket.write(request("/readyz"));
+  const [chunk] = await once(socket, "data");
+  t.match(String(chunk), /^HTTP\/1.1 503/);
 });
