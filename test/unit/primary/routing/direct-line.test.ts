@@ -107,14 +107,14 @@ t.test("B3 of a worker that stands still, what it has not taken goes back", asyn
   t.ok(it.send(handoff(), user));
 });
 
-t.test("R8 of a worker that died, what it has not answered goes back, once", async (t) => {
+t.test("R8 of a worker that was killed, what it has not answered goes back, once", async (t) => {
   const { line: it, marks, heard, user } = line();
   const items = [handoff(), handoff(), handoff(), handoff("POST / HTTP/1.1\r\n\r\n")];
   for (const item of items) it.send(item, user);
   marks.set(1, "answered").set(2, "taken").set(4, "taken");
   it.close();
   t.strictSame(heard.back, [items[2]], "its process may still answer what it has taken");
-  it.end();
+  it.end(true);
   t.match(heard.back[1], { socket: items[1]?.socket, survived: true });
   t.equal(heard.back.length, 2);
   t.ok(items[0]?.socket.destroyed && items[3]?.socket.destroyed);
@@ -122,8 +122,21 @@ t.test("R8 of a worker that died, what it has not answered goes back, once", asy
   const next = line();
   next.line.send(heard.back[1] as Handoff, next.user);
   next.marks.set(1, "taken");
-  next.line.end();
+  next.line.end(true);
   t.strictSame(next.heard.back, [], "it may be what killed both");
+});
+
+t.test("R8 a request by which its worker ends is nobody else's to try", async (t) => {
+  for (const how of ["threw", "stood still"]) {
+    const { line: it, marks, heard, user } = line();
+    const items = [handoff(), handoff()];
+    for (const item of items) it.send(item, user);
+    marks.set(1, "taken");
+    if (how === "stood still") it.withdraw();
+    it.end(how === "stood still");
+    t.strictSame(heard.back, [items[1]], how);
+    t.ok(items[0]?.socket.destroyed);
+  }
 });
 
 t.test("only a whole safe request may be answered by another worker", async (t) => {
@@ -203,7 +216,7 @@ t.test("R4 R8 whatever happens, each socket ends in one place", async () => {
       for (const [n, { socket }] of items) {
         if (socket.destroyed && !taken.has(n)) throw new Error(`${n} has no worker`);
       }
-      it.end();
+      it.end(true);
       for (const [n, { socket }] of items) {
         const isBack = [...heard.back, ...heard.lost].some((item) => item.socket === socket);
         const isAnswered = marks.get(n) === "answered";
