@@ -13,8 +13,8 @@ import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
  * reads the marks. So at least one of them sees the other, and no socket is used twice.
  */
 
-/** What became of a socket. */
-export type Mark = "none" | "taken" | "answered";
+/** Whether the worker has taken a socket: its application may have its bytes from then on. */
+export type Mark = "none" | "taken";
 
 /** Sockets that can be told apart; far more than are ever under way at once. */
 const SLOTS = 4096;
@@ -22,7 +22,7 @@ const SLOTS = 4096;
 const WITHDRAWN_AT = 0;
 const MARKS_AT = 1;
 
-const MARKS: readonly Mark[] = ["none", "taken", "answered"];
+const MARKS: readonly Mark[] = ["none", "taken"];
 
 /** The number's turn through the slots keeps the marks of the turn before from counting. */
 const codeOf = (n: number, mark: Mark): number =>
@@ -48,11 +48,6 @@ export class HandoffJournal {
     this.#mark(n, "taken");
     readSync(this.#fd, this.#byte, 0, 1, WITHDRAWN_AT);
     return this.#byte[0] === 0;
-  }
-
-  /** The client of `n` is about to get bytes. */
-  answered(n: number): void {
-    this.#mark(n, "answered");
   }
 
   close(): void {

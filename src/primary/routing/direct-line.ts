@@ -92,7 +92,7 @@ export class DirectLine implements HandoffLine {
     if (this.#state !== "open" || this.#underWay.size === 0) return;
     this.#state = "withdrawn";
     this.#marks.withdraw();
-    this.#giveBack(notTaken);
+    this.#giveBack();
   }
 
   /** The worker cannot be reached any more. It may still be at work with what it has taken. */
@@ -100,34 +100,28 @@ export class DirectLine implements HandoffLine {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#marks.withdraw();
-    this.#giveBack(notTaken);
+    this.#giveBack();
     this.#resume();
   }
 
   /**
-   * Its process has ended: what it had taken and not answered goes back too, but once only. A
-   * request that kills its worker must not be given to one after the other.
+   * Its process has ended, and what it had taken with it. No other worker gets that: its application
+   * may have read it, and a request that ends its worker must not end one after the other.
    */
   end(): void {
     this.close();
-    this.#giveBack((mark, handoff) =>
-      mark === "taken" && !handoff.survived && isWhole(handoff)
-        ? { ...handoff, survived: true }
-        : undefined,
-    );
     for (const { handoff } of this.#underWay.values()) handoff.socket.destroy();
     this.#underWay.clear();
     this.#marks.close();
   }
 
-  /** @param what gives back for a socket with this mark; `undefined`: it stays */
-  #giveBack(what: (mark: Mark, handoff: Handoff) => Handoff | undefined): void {
+  /** What it has not taken goes back to who sent it. */
+  #giveBack(): void {
     const back = new Map<LineUser, Handoff[]>();
     for (const [n, { handoff, user }] of this.#underWay) {
-      const returned = what(this.#marks.markOf(n), handoff);
-      if (returned === undefined) continue;
+      if (this.#marks.markOf(n) !== "none") continue;
       this.#underWay.delete(n);
-      if (!returned.socket.destroyed) back.set(user, [...(back.get(user) ?? []), returned]);
+      if (!handoff.socket.destroyed) back.set(user, [...(back.get(user) ?? []), handoff]);
     }
     for (const [user, handoffs] of back) user.back(handoffs);
   }
@@ -137,24 +131,4 @@ export class DirectLine implements HandoffLine {
     this.#waiting.clear();
     for (const user of users) user.resume();
   }
-}
-
-const notTaken = (mark: Mark, handoff: Handoff): Handoff | undefined =>
-  mark === "none" ? handoff : undefined;
-
-const HEAD_END = "\r\n\r\n";
-
-/**
- * Whether a request may be answered by another worker than the one that took it: it is safe (RFC
- * 9110, section 9.2.1), and all that the client sends before it has an answer was read here: a
- * whole head, and no body. Only then has that worker read nothing that another one needs.
- */
-export function isWhole({ bytes, listener }: Pick<Handoff, "bytes" | "listener">): boolean {
-  if (listener.secure) return false;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-  return (
-    text.indexOf(HEAD_END) === text.length - HEAD_END.length &&
-    /^(GET|HEAD|OPTIONS) /.test(text) &&
-    !/^(content-length|transfer-encoding|expect)[ \t]*:/im.test(text)
-  );
 }

@@ -13,8 +13,6 @@ export interface Handoff {
   readonly listener: Listener;
   /** A worker has given it back. */
   readonly returned: boolean;
-  /** A worker died with it unanswered: it may be what killed that worker. */
-  readonly survived?: boolean;
 }
 
 /** What crosses with the socket. */

@@ -65,31 +65,8 @@ export class Arrivals {
     } else if (!journal.take(n) || !isToWorker(body) || body.type !== "sticky:connection") {
       socket.destroy(); // another worker has it, or it was the trial: only our copy ends
     } else {
-      if (!body.listener.secure) beforeFirstWrite(socket, () => journal.answered(n));
       this.#events.onConnection(body, socket);
     }
     this.#events.onNews(this.#untold >= MAX_UNTOLD);
   }
-}
-
-type Write = Socket["_write"];
-type WriteMany = NonNullable<Socket["_writev"]>;
-
-/** Calls `act` before the first byte leaves. TLS writes below this: its sockets are not for it. */
-function beforeFirstWrite(socket: Socket, act: () => void): void {
-  const { _write: write, _writev: writeMany } = socket as { _write: Write; _writev: WriteMany };
-  const restore = (): void => {
-    // Assigned rather than deleted, which would make the socket a slow object.
-    socket._write = write;
-    socket._writev = writeMany;
-    act();
-  };
-  socket._write = function (...args: Parameters<Write>) {
-    restore();
-    return write.apply(this, args);
-  };
-  socket._writev = function (...args: Parameters<WriteMany>) {
-    restore();
-    return writeMany.apply(this, args);
-  };
 }
