@@ -3,6 +3,7 @@
 import { serialize } from "node:v8";
 import { Server } from "socket.io";
 import t from "tap";
+import { ADAPTER_SOURCE, AdapterType, isAdapterMessage } from "../../../../src/adapter-protocol.js";
 import { broadcastFrame } from "../../../../src/worker/adapter/broadcast-frame.js";
 import { MeshTransport } from "../../../../src/worker/adapter/mesh-transport.js";
 import { socketsFrame } from "../../../../src/worker/adapter/sockets-frame.js";
@@ -113,4 +114,15 @@ t.test("broken and odd frames are left out, and nobody ends of them", async (t) 
   }
   await new Promise(setImmediate);
   t.same(thrown, [], `seed ${random.seed}`);
+});
+
+t.test("the type of a packet is a whole number of Socket.IO's protocol", async (t) => {
+  const message = (type: unknown) => ({
+    ...{ source: ADAPTER_SOURCE, type: AdapterType.BROADCAST, uid: "u", nsp: "/" },
+    data: { opts: OPTS, packet: { type, data: ["x"], nsp: "/" } },
+  });
+  t.ok(isAdapterMessage(message(2)));
+  for (const type of [1.5, "2", -1, 7, Number.NaN, null]) {
+    t.notOk(isAdapterMessage(message(type)), String(type));
+  }
 });

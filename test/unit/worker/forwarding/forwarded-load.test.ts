@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { Server, ServerResponse } from "node:http";
 import { connect, createServer } from "node:http2";
-import { createServer as createNet } from "node:net";
+import { connect as connectNet, createServer as createNet } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
@@ -79,3 +79,28 @@ t.test(
     peers.forget(gateway);
   },
 );
+
+t.test("a worker whose queue of connections is full has answered nothing", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "line-"));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, "full");
+  const server = createNet({ pauseOnConnect: true }).listen({ path, backlog: 1 });
+  await once(server, "listening");
+  // In one turn, so that the server accepts none of them: the kernel refuses the later ones.
+  const fillers = Array.from({ length: 10 }, () => connectNet({ path }));
+  const refusals: unknown[] = [];
+  for (const filler of fillers) {
+    filler.on("error", ({ code }: NodeJS.ErrnoException) => refusals.push(code));
+  }
+  const line = new PeerClient().lineTo(path);
+  let sent = 0;
+  for (let n = 0; n < MAX_UNTAKEN + 5; n++) {
+    line.admit({ bytes: 1, send: () => void sent++, refuse: () => t.fail("refused") });
+  }
+  while (refusals.length === 0) await new Promise(setImmediate);
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  t.ok(refusals.includes("EAGAIN"), `${refusals}`);
+  t.equal(sent, MAX_UNTAKEN, "nothing more is sent");
+  for (const filler of fillers) filler.destroy();
+  server.close();
+});
