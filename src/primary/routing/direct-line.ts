@@ -1,6 +1,6 @@
 import type { Mark } from "../../handoff/journal.js";
+import { detachFromServer } from "../../handoff/stop-reads.js";
 import { MAX_UNDER_WAY } from "../../limits.js";
-import { detachFromServer } from "../../stop-reads.js";
 import { type Handoff, type HandoffLine, type LineUser, messageOf } from "./handoff.js";
 
 /** Writes sockets to the worker's process: see handoff/ipc-handles.ts. */

@@ -38,7 +38,10 @@ function oddRequest(random: Random): string {
   const body = random.pick(BODIES);
   const length = body.length + (random.chance(0.1) ? random.between(-5, 5) : 0);
   const request: Request = {
-    ...{ method, target, version: "HTTP/1.1", body },
+    method,
+    target,
+    version: "HTTP/1.1",
+    body,
     headers: [
       ["Host", "localhost"],
       ["Content-Length", String(Math.max(0, length))],
@@ -71,7 +74,9 @@ async function health(path: string): Promise<RawResponse> {
 
 /** Bytes of any kind on the primary's control socket. */
 export const controlArea: Area = {
-  ...{ name: "control", secure: false, atOnce: 4 },
+  name: "control",
+  secure: false,
+  atOnce: 4,
   async attack({ pair, seed }, number) {
     const random = randomFor(seed, `control:${number}`);
     const bytes: string[] = [];
@@ -84,7 +89,7 @@ export const controlArea: Area = {
         connection.write(bytesOf(bytes.at(-1) ?? ""));
       }
       if (random.chance(0.3)) connection.socket.end();
-      if (random.chance(0.3)) connection.socket.resetAndDestroy();
+      if (random.chance(0.3)) connection.destroy();
     }
     try {
       const { status, body } = await health(pair.control);

@@ -11,8 +11,16 @@ const PATIENCE = [250, 1_000, 4_000];
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const Type = {
-  ...{ DATA: 0, HEADERS: 1, PRIORITY: 2, RST_STREAM: 3, SETTINGS: 4, PUSH_PROMISE: 5, PING: 6 },
-  ...{ GOAWAY: 7, WINDOW_UPDATE: 8, CONTINUATION: 9 },
+  DATA: 0,
+  HEADERS: 1,
+  PRIORITY: 2,
+  RST_STREAM: 3,
+  SETTINGS: 4,
+  PUSH_PROMISE: 5,
+  PING: 6,
+  GOAWAY: 7,
+  WINDOW_UPDATE: 8,
+  CONTINUATION: 9,
 };
 const END_STREAM = 1;
 const END_HEADERS = 4;
@@ -242,7 +250,9 @@ async function playOn(target: Target, bytes: Buffer, patience: number, localAddr
 
 /** Frames of HTTP/2, right ones and broken ones, one by one and in floods. */
 export const http2FramesArea: Area = {
-  ...{ name: "frames", secure: true, atOnce: 4 },
+  name: "frames",
+  secure: true,
+  atOnce: 4,
   async attack({ pair, seed }, number) {
     const random = randomFor(seed, `frames:${number}`);
     const names = Object.keys(ATTACKS);

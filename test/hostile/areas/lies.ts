@@ -41,7 +41,9 @@ function lieOf(random: Random, others: readonly string[]): string {
 
 /** Well-formed lies of a worker about what is the primary's or another worker's. */
 export const liesArea: Area = {
-  ...{ name: "lies", secure: false, atOnce: 2 },
+  name: "lies",
+  secure: false,
+  atOnce: 2,
   async attack({ pair, canaries, seed }, number) {
     const random = randomFor(seed, `lies:${number}`);
     const pids = canaries.pids.sort((a, b) => a - b);

@@ -30,7 +30,8 @@ function lyingGreeting(random: Random): Record<string, unknown> {
       "x".repeat(900),
     ]),
     // That of another worker, of this one, of nobody.
-    ...{ from: random.between(0, 9), to: random.between(0, 9) },
+    from: random.between(0, 9),
+    to: random.between(0, 9),
     lane: random.pick(["news", "data"]),
     read: random.pick([0, 1, 2 ** 40, Number.MAX_SAFE_INTEGER]),
   };
@@ -82,7 +83,9 @@ function attackOf(random: Random): Attack {
 
 /** Frames of any kind on the sockets by which workers send each other messages. */
 export const meshArea: Area = {
-  ...{ name: "mesh", secure: false, atOnce: 8 },
+  name: "mesh",
+  secure: false,
+  atOnce: 8,
   async attack({ pair, seed }, number) {
     const random = randomFor(seed, `mesh:${number}`);
     const { bytes, isRefused } = attackOf(random);
@@ -108,7 +111,9 @@ export const meshArea: Area = {
       await closed;
       return undefined;
     } catch (error) {
-      if ((error as Error).name !== "AbortError") throw error;
+      const { name, code } = error as NodeJS.ErrnoException;
+      if (code === "ECONNRESET" || code === "EPIPE") return undefined;
+      if (name !== "AbortError") throw error;
       return `still connected after ${bytes.length} bytes: ${bytes.subarray(0, 300).toString("hex")}`;
     } finally {
       socket.destroy();
