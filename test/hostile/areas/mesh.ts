@@ -92,7 +92,10 @@ export const meshArea: Area = {
     const socket = connect({ path: random.pick(socketsOf(pair, "mesh")) });
     socket.on("error", () => socket.destroy()); // it may be reset
     await once(socket, "connect");
-    const closed = once(socket, "close", { signal: AbortSignal.timeout(PATIENCE) });
+    const closed = new Promise<boolean>((resolve) => {
+      socket.once("close", () => resolve(true));
+      setTimeout(resolve, PATIENCE, false).unref();
+    });
     socket.resume();
     if (random.chance(0.2)) {
       for (let at = 0; at < bytes.length && at < 60; at++) {
@@ -107,16 +110,9 @@ export const meshArea: Area = {
       await sleep(random.between(0, 20));
       socket.destroy();
     }
-    try {
-      await closed;
-      return undefined;
-    } catch (error) {
-      const { name, code } = error as NodeJS.ErrnoException;
-      if (code === "ECONNRESET" || code === "EPIPE") return undefined;
-      if (name !== "AbortError") throw error;
-      return `still connected after ${bytes.length} bytes: ${bytes.subarray(0, 300).toString("hex")}`;
-    } finally {
-      socket.destroy();
-    }
+    const isClosed = await closed;
+    socket.destroy();
+    if (isClosed) return undefined;
+    return `still connected after ${bytes.length} bytes: ${bytes.subarray(0, 300).toString("hex")}`;
   },
 };
