@@ -32,6 +32,8 @@ export interface Pair {
   readonly certificates: string | undefined;
   /** What the plain server's process has ended with; nothing while it runs. */
   plainEnded(): string | undefined;
+  /** How many the plain server has open. */
+  plainDescriptors(): number;
   close(): void;
 }
 
@@ -121,6 +123,7 @@ export async function startPair(secure: boolean): Promise<Pair> {
     certificates: dir,
     close,
     control: join(runtime, `socket-supervisor-${process.getuid?.() ?? 0}`, `${NAME}.sock`),
+    plainDescriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,
     plainEnded: () =>
       child.exitCode === null && child.signalCode === null ? undefined : plainOutput,
   };
