@@ -1,5 +1,6 @@
 import { deserialize, serialize } from "node:v8";
 import type { ClusterMessage } from "socket.io-adapter";
+import { ADAPTER_SOURCE, isAdapterMessage } from "../../protocol/adapter-messages.js";
 import { FrameError, frameOf, Kind } from "../mesh/frames.js";
 import { toCloneable } from "./cloneable.js";
 
@@ -16,7 +17,12 @@ export function serializeWhatCan(value: unknown): Buffer {
   }
 }
 
-/** @throws FrameError */
+/**
+ * socket.io-adapter reads the fields of a message without a look, and what throws there ends the
+ * process: so nothing gets there that does not pass the guard of the messages over IPC.
+ *
+ * @throws FrameError
+ */
 export function readMessage(payload: Buffer): ClusterMessage {
   let message: unknown;
   try {
@@ -24,9 +30,8 @@ export function readMessage(payload: Buffer): ClusterMessage {
   } catch (cause) {
     throw new FrameError("A message that cannot be read", { cause });
   }
-  const { type, uid, nsp } = (message ?? {}) as Record<string, unknown>;
-  if (typeof type === "number" && typeof uid === "string" && typeof nsp === "string") {
-    return message as ClusterMessage;
+  if (typeof message !== "object" || !isAdapterMessage({ ...message, source: ADAPTER_SOURCE })) {
+    throw new FrameError("A message that is none");
   }
-  throw new FrameError("A message that is none");
+  return message as ClusterMessage;
 }
