@@ -34,8 +34,8 @@ async function handle(message: ToGenerator): Promise<void> {
       send({ type: "probed", server: await probe(options, route, connect) });
       break;
     case "start": {
-      const { at: startsAt, asksWorker } = message;
-      const own = new Swarm(options, route, { connect, startsAt, asksWorker });
+      const { at: startsAt, server } = message;
+      const own = new Swarm(options, route, { connect, startsAt, server });
       swarm = own;
       own.start();
       setInterval(() => send({ type: "progress", progress: own.progress() }), 1_000).unref();

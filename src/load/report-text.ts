@@ -12,7 +12,7 @@ export function reportText(report: Report, brokenThresholds: readonly string[]):
   const lines = [
     ...[head, ""],
     ...connectionLines(report),
-    ...["", ...messageLines(report)],
+    ...paragraph(messageLines(report)),
     ...["", ...latencyLines(report)],
     ...(spread ? ["", `Workers (by ${spread.by}): ${tally(spread.workers)}`] : []),
     ...processLines(report),
@@ -52,9 +52,10 @@ function connectionLines({
   return lines;
 }
 
-function messageLines({ echo, broadcast, options }: Report): string[] {
+function messageLines({ echo, broadcast, options, question }: Report): string[] {
+  if (question === "nothing") return [];
   const lines = [
-    `Echo        ${number(echo.sent)} sent = ${number(echo.answered)} answered + ` +
+    `${question === "echo" ? "Echo        " : "Round trips "}${number(echo.sent)} sent = ${number(echo.answered)} answered + ` +
       `${number(echo.lost)} lost + ${number(echo.inFlight)} in flight`,
     `            ${number(echo.duplicates)} answered twice, ${number(echo.wrong)} answered wrongly`,
   ];
@@ -71,7 +72,12 @@ function messageLines({ echo, broadcast, options }: Report): string[] {
   ];
 }
 
-function latencyLines({ latency }: Report): string[] {
+/** How the answers to messages are called. */
+export function answersOf({ question }: Pick<Report, "question">): string {
+  return question === "echo" ? "echo" : "round trip";
+}
+
+function latencyLines({ latency, question }: Report): string[] {
   const titles = ["ms", "count", "p50", "p90", "p99", "p99.9", "max"];
   const row = (name: string, { count, p50, p90, p99, p999, max }: Latency): string[] => [
     name,
@@ -81,8 +87,9 @@ function latencyLines({ latency }: Report): string[] {
   const rows = [
     titles,
     row("connect", latency.connect),
-    row("echo", latency.echo),
+    row(answersOf({ question }), latency.echo),
     row("broadcast", latency.fanOut),
+    row("late pings", latency.ping),
     row("no connection", latency.outage),
   ].filter(([, count]) => count !== "0");
   return rows.map(([name = "", ...cells]) =>
@@ -115,6 +122,10 @@ export function progressText(progress: readonly Progress[], elapsed: number): st
     `${number(sum((it) => it.answered))} of ${number(sum((it) => it.sent))} messages answered, ` +
     `${number(sum((it) => it.errors))} errors${count > 0 ? `, p99 ${fixed(p99)} ms` : ""}`
   );
+}
+
+function paragraph(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 function section(title: string, lines: readonly string[]): string[] {

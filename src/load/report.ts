@@ -9,6 +9,7 @@ import {
   httpErrors,
   LATENCIES,
   type LatencyName,
+  type Question,
   type Tally,
   total,
 } from "./result.js";
@@ -17,6 +18,8 @@ import type { ScenarioEvent } from "./scenario.js";
 /** All that the test found; `--json` prints it. Durations in ms where nothing else is said. */
 export interface Report extends Counts {
   options: Omit<LoadOptions, "ca" | "auth" | "headers">;
+  /** What was asked of the server; `echo` counts the answers. */
+  question: Question;
   /** s that were measured, after the warm-up. */
   seconds: number;
   interrupted: boolean;
@@ -40,6 +43,7 @@ export interface Report extends Counts {
 
 export interface Findings {
   options: LoadOptions;
+  question: Question;
   /** ms */
   measured: number;
   interrupted: boolean;
@@ -52,7 +56,7 @@ export interface Findings {
 }
 
 export function buildReport(findings: Findings): Report {
-  const { results, measured, interrupted, sessions, processes, events } = findings;
+  const { results, question, measured, interrupted, sessions, processes, events } = findings;
   const { ca, auth, headers, ...options } = findings.options;
   const counts = addCounts(results.map((result) => result.counts));
   const latency = Object.fromEntries(
@@ -67,6 +71,7 @@ export function buildReport(findings: Findings): Report {
   return {
     ...counts,
     options,
+    question,
     seconds: measured / 1_000,
     interrupted,
     badRequests: (http.handshakes["400"] ?? 0) + (http.sessions["400"] ?? 0),
@@ -82,9 +87,24 @@ export function buildReport(findings: Findings): Report {
     processes,
     generators,
     events,
-    warnings: generators.flatMap((it) => limitsOf(it, latency.lag)),
+    warnings: [...notMeasured(question), ...generators.flatMap((it) => limitsOf(it, latency.lag))],
     problems: [...findings.problems],
   };
+}
+
+/** What a server does not tell that has no `answerLoadTest()`. */
+function notMeasured(question: Question): string[] {
+  if (question === "echo") return [];
+  const instead =
+    question === "namespace"
+      ? "round trips are the server's refusals of a namespace that does not exist, without the " +
+        "application"
+      : "there are no round trips, since every namespace exists";
+  return [
+    `the server does not answer "echo": ${instead}. With answerLoadTest() in it, this measures ` +
+      "events and their acknowledgements, wrong and repeated answers, --payload and --binary, " +
+      "--broadcasts to --rooms; with --scenario-file, your own events.",
+  ];
 }
 
 /** From where on a generator measures itself. */

@@ -35,7 +35,7 @@ export interface Counts {
   workers: Tally;
 }
 
-export const LATENCIES = ["connect", "echo", "fanOut", "outage", "lag"] as const;
+export const LATENCIES = ["connect", "echo", "fanOut", "ping", "outage", "lag"] as const;
 export type LatencyName = (typeof LATENCIES)[number];
 
 /** How busy a generator was while it measured. */
@@ -55,8 +55,17 @@ export interface GeneratorResult {
   vitals: GeneratorVitals;
 }
 
+/**
+ * What clients ask the server: its event `echo`; else for a namespace that does not exist, which it
+ * refuses; nothing, where all namespaces exist.
+ */
+export type Question = "echo" | "namespace" | "nothing";
+
 /** What the server answers to the first try. */
 export interface ServerAbilities {
+  question: Question;
+  /** ms from one of Engine.IO's pings to the next, as the handshake says. */
+  pingInterval: number;
   /** Pid of the worker that answered, if it has the `worker` event. */
   worker: number | null;
 }
@@ -65,7 +74,7 @@ export type ToGenerator =
   | { type: "setup"; options: LoadOptions; index: number; address: string; sources: string[] }
   | { type: "probe" }
   /** `at`: on the monotonic clock, in ms. */
-  | { type: "start"; at: number; asksWorker: boolean }
+  | { type: "start"; at: number; server: ServerAbilities }
   | { type: "stop"; grace: number }
   | { type: "settle"; broadcasts: SentBroadcast[]; grace: number };
 

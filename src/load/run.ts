@@ -4,7 +4,7 @@ import { LoadError } from "./errors.js";
 import { Generators } from "./generators.js";
 import type { LoadOptions, Scenario } from "./options.js";
 import { buildReport, type Report } from "./report.js";
-import type { Progress, Tally } from "./result.js";
+import type { Progress, Question, Tally } from "./result.js";
 import { playScenario, type ScenarioEvent } from "./scenario.js";
 import { monotonic } from "./swarm.js";
 
@@ -34,15 +34,18 @@ export async function runLoad(run: Run): Promise<Report> {
       "loaded",
     );
     const [probed] = await generators.ask(() => ({ type: "probe" }), "probed", 1);
-    const worker = probed?.server.worker ?? null;
-    if (control && worker !== null) await checkCluster(control, worker, options.url);
+    if (probed === undefined) throw new LoadError("the first generator died");
+    const { server } = probed;
+    if (control && server.worker !== null) {
+      await checkCluster(control, server.worker, options.url);
+    }
     const startsAt = monotonic() + LEAD;
-    generators.tell({ type: "start", at: startsAt, asksWorker: worker !== null });
+    generators.tell({ type: "start", at: startsAt, server });
     const progress = setInterval(() => {
       run.onProgress(generators.takeProgress(), monotonic() - startsAt);
     }, 1_000);
     try {
-      return await measure(run, generators, startsAt);
+      return await measure(run, generators, startsAt, server.question);
     } finally {
       clearInterval(progress);
     }
@@ -51,7 +54,12 @@ export async function runLoad(run: Run): Promise<Report> {
   }
 }
 
-async function measure(run: Run, generators: Generators, startsAt: number): Promise<Report> {
+async function measure(
+  run: Run,
+  generators: Generators,
+  startsAt: number,
+  question: Question,
+): Promise<Report> {
   const { options, control, signal } = run;
   const measuresFrom = startsAt + options.ramp + options.warmUp;
   const events: ScenarioEvent[] = [];
@@ -76,7 +84,7 @@ async function measure(run: Run, generators: Generators, startsAt: number): Prom
   const broadcasts = stopped.flatMap((it) => it.broadcasts);
   const results = await generators.ask(() => ({ type: "settle", broadcasts, grace }), "result");
   return buildReport({
-    ...{ options, measured, interrupted, sessions, processes, events },
+    ...{ options, question, measured, interrupted, sessions, processes, events },
     results: results.map(({ result }) => result),
     problems: [...generators.deaths, ...(failure === undefined ? [] : [failure])],
   });

@@ -14,6 +14,7 @@ import {
   LATENCIES,
   type LatencyName,
   type Progress,
+  type ServerAbilities,
   total,
 } from "./result.js";
 import { broadcastPlan, clientPlan } from "./schedule.js";
@@ -54,7 +55,7 @@ export class Swarm {
   constructor(
     options: LoadOptions,
     { index, address, sources }: Route,
-    { connect, startsAt, asksWorker }: { connect: Connect; startsAt: number; asksWorker: boolean },
+    { connect, startsAt, server }: { connect: Connect; startsAt: number; server: ServerAbilities },
   ) {
     this.#options = options;
     this.#startsAt = startsAt;
@@ -66,7 +67,7 @@ export class Swarm {
       options,
       connect,
       counts: this.#counts,
-      asksWorker,
+      server,
       run: startsAt,
       payloads: { text: "x".repeat(options.payload), binary: Buffer.alloc(options.payload, "x") },
       elapsed: this.#elapsed,

@@ -51,11 +51,3 @@ t.test("broadcasts that some do not get, and some get twice", async (t) => {
   t.equal(report.lostMessages, mute);
   t.equal(report.echo.sent, 0);
 });
-
-t.test("a server without echo is told so at once", async (t) => {
-  const { url } = await startBroken(t, { silent: 1 });
-  const { code, stdout, stderr } = await load(t, url, ...ARGS);
-  t.equal(code, 1);
-  t.equal(stdout, "");
-  t.match(stderr, /The server did not answer "echo" .*answerLoadTest/);
-});

@@ -14,7 +14,14 @@ function result(pid: number, ...echo: number[]): GeneratorResult {
   const none = new LatencyRecorder().encode();
   return {
     counts: emptyCounts(),
-    latencies: { connect: none, echo: recorder.encode(), fanOut: none, outage: none, lag: none },
+    latencies: {
+      connect: none,
+      echo: recorder.encode(),
+      fanOut: none,
+      ping: none,
+      outage: none,
+      lag: none,
+    },
     vitals: { pid, cpu: 0.2, delay: 1, rss: 50_000_000 },
   };
 }
@@ -41,7 +48,7 @@ function results(): [GeneratorResult, GeneratorResult] {
 const build = (more: object = {}) =>
   buildReport({
     ...{ options, measured: 10_000, interrupted: false, results: results(), problems: [] },
-    ...{ sessions: undefined, processes: [], events: [] },
+    ...{ question: "echo", sessions: undefined, processes: [], events: [] },
     ...more,
   });
 
