@@ -1,14 +1,12 @@
 import type { Agent } from "node:http";
 import type { Socket } from "socket.io-client";
 import { reasonOf } from "../connect-reason.js";
+import { type Connect, dial } from "./dial.js";
 import { DeliveryLedger, EchoLedger } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
 import { type Counts, count, type ServerAbilities } from "./result.js";
 import { RoundTrips } from "./round-trip.js";
 import { type ClientPlan, firstMessageFrom, isBinary, messageAt } from "./schedule.js";
-
-/** socket.io-client's `io`. */
-export type Connect = typeof import("socket.io-client").io;
 
 /** What the clients of one process share. */
 export interface ClientContext {
@@ -106,18 +104,7 @@ export class LoadClient {
   #connect(): void {
     if (this.#isOver) return;
     const { options, connect } = this.#context;
-    const { transport } = this.plan;
-    const socket = connect(options.url + options.namespace, {
-      path: options.path,
-      transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
-      forceNew: true,
-      extraHeaders: options.headers,
-      // Its type is that of browsers, which have no agents.
-      agent: this.#agent as unknown as boolean,
-      rejectUnauthorized: !options.insecure,
-      ...(options.auth === undefined ? {} : { auth: options.auth }),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    });
+    const socket = dial(connect, options, { transport: this.plan.transport, agent: this.#agent });
     this.#socket = socket;
     socket.on("connect", () => this.#onConnect(socket));
     socket.on("connect_error", (error) => {

@@ -1,6 +1,6 @@
 import type { Socket } from "socket.io-client";
 import { reasonOf } from "../connect-reason.js";
-import type { Connect } from "./client.js";
+import { type Connect, dial } from "./dial.js";
 import { LoadError } from "./errors.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
@@ -30,21 +30,9 @@ export async function probe(
   connect: Connect,
 ): Promise<ServerAbilities> {
   const agent = pinnedAgent(options, address, sources[0]);
-  const { transports, namespace, path, headers, auth, ca, insecure, url } = options;
-  const socket = connect(url + namespace, {
-    path,
-    transports: ["polling", "websocket", "upgrade"].includes(transports)
-      ? transports === "upgrade"
-        ? ["polling", "websocket"]
-        : [transports]
-      : ["polling", "websocket"],
-    forceNew: true,
-    extraHeaders: headers,
-    agent: agent as unknown as boolean,
-    rejectUnauthorized: !insecure,
-    ...(auth === undefined ? {} : { auth }),
-    ...(ca === undefined ? {} : { ca }),
-  });
+  const { transports, namespace, url } = options;
+  const transport = transports === "mixed" ? "upgrade" : transports;
+  const socket = dial(connect, options, { transport, agent });
   let pingInterval = PING_INTERVAL;
   socket.io.engine.on("handshake", (handshake) => {
     pingInterval = handshake.pingInterval;

@@ -1,16 +1,18 @@
 import { type Latency, mergedLatency } from "./latency.js";
+import type { LoadOptions } from "./options.js";
 import { inconsistencies, type Report } from "./report.js";
 import { type Progress, type Tally, total } from "./result.js";
 
 /** The report for people. docs/load.md has the meaning of each number. */
 export function reportText(report: Report, brokenThresholds: readonly string[]): string {
-  const { options, seconds, interrupted, spread } = report;
+  const { options, seconds, interrupted, spread, script } = report;
   const head =
-    `${fixed(seconds)} s measured${interrupted ? " (interrupted)" : ""}: ` +
-    `${number(options.clients)} clients (${options.transports}), ${options.processes} ` +
+    `${fixed(seconds)} s ${script ? "played" : "measured"}${interrupted ? " (interrupted)" : ""}: ` +
+    `${number(options.clients)} ${script ? "users" : "clients"} (${options.transports}), ${options.processes} ` +
     `${options.processes === 1 ? "process" : "processes"}, seed ${options.seed}`;
   const lines = [
     ...[head, ""],
+    ...userLines(report),
     ...connectionLines(report),
     ...paragraph(messageLines(report)),
     ...["", ...latencyLines(report)],
@@ -24,6 +26,17 @@ export function reportText(report: Report, brokenThresholds: readonly string[]):
     ...section("Failed:", brokenThresholds),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** How far a script's users came. */
+function userLines({ script }: Report): string[] {
+  if (script === undefined) return [];
+  const { arrived, done, failed, skipped, unfinished } = script.users;
+  return [
+    `Users       ${number(arrived)} came = ${number(done)} did all + ${number(total(failed))} ` +
+      `failed + ${number(unfinished)} unfinished + ${number(skipped)} skipped`,
+    ...Object.entries(failed).map(([why, times]) => `            ${number(times)}: ${why}`),
+  ];
 }
 
 function connectionLines({
@@ -77,7 +90,7 @@ export function answersOf({ question }: Pick<Report, "question">): string {
   return question === "echo" ? "echo" : "round trip";
 }
 
-function latencyLines({ latency, question }: Report): string[] {
+function latencyLines({ latency, question, script }: Report): string[] {
   const titles = ["ms", "count", "p50", "p90", "p99", "p99.9", "max"];
   const row = (name: string, { count, p50, p90, p99, p999, max }: Latency): string[] => [
     name,
@@ -89,11 +102,13 @@ function latencyLines({ latency, question }: Report): string[] {
     row("connect", latency.connect),
     row(answersOf({ question }), latency.echo),
     row("broadcast", latency.fanOut),
+    ...Object.entries(script?.measures ?? {}).map(([name, measured]) => row(name, measured)),
     row("late pings", latency.ping),
     row("no connection", latency.outage),
   ].filter(([, count]) => count !== "0");
+  const width = Math.max(14, ...rows.map(([name = ""]) => name.length + 1));
   return rows.map(([name = "", ...cells]) =>
-    [name.padEnd(14), ...cells.map((cell) => cell.padStart(10))].join(""),
+    [name.padEnd(width), ...cells.map((cell) => cell.padStart(10))].join(""),
   );
 }
 
@@ -113,13 +128,22 @@ function processLines({ processes, generators }: Report): string[] {
 }
 
 /** One line while it runs. */
-export function progressText(progress: readonly Progress[], elapsed: number): string {
+export function progressText(
+  progress: readonly Progress[],
+  elapsed: number,
+  { script }: Pick<LoadOptions, "script">,
+): string {
   const sum = (of: (it: Progress) => number): number =>
     progress.reduce((total, it) => total + of(it), 0);
   const { p99, count } = mergedLatency(progress.map(({ recent }) => recent));
+  const [sent, answered] = [number(sum((it) => it.sent)), number(sum((it) => it.answered))];
+  const messages =
+    script === undefined
+      ? `${answered} of ${sent} messages answered`
+      : `${sent} messages sent, ${answered} things that were waited for came`;
   return (
     `${Math.round(elapsed / 1_000)} s: ${number(sum((it) => it.connected))} clients, ` +
-    `${number(sum((it) => it.answered))} of ${number(sum((it) => it.sent))} messages answered, ` +
+    `${messages}, ` +
     `${number(sum((it) => it.errors))} errors${count > 0 ? `, p99 ${fixed(p99)} ms` : ""}`
   );
 }

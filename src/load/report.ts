@@ -14,6 +14,8 @@ import {
   total,
 } from "./result.js";
 import type { ScenarioEvent } from "./scenario.js";
+import { failedUsers, type ScriptReport, scriptReport } from "./script/result.js";
+import type { Moment } from "./timeline.js";
 
 /** All that the test found; `--json` prints it. Durations in ms where nothing else is said. */
 export interface Report extends Counts {
@@ -32,6 +34,10 @@ export interface Report extends Counts {
   latency: Record<LatencyName, Latency>;
   /** Sessions, or clients, of each worker; `undefined`: nobody could say. */
   spread: { by: "status" | "worker event"; workers: Tally } | undefined;
+  /** What became of a script's users. */
+  script: ScriptReport | undefined;
+  /** Second by second. */
+  timeline: readonly Moment[];
   processes: ProcessUse[];
   generators: GeneratorVitals[];
   events: ScenarioEvent[];
@@ -53,10 +59,12 @@ export interface Findings {
   sessions: Tally | undefined;
   processes: ProcessUse[];
   events: ScenarioEvent[];
+  timeline: readonly Moment[];
 }
 
 export function buildReport(findings: Findings): Report {
-  const { results, question, measured, interrupted, sessions, processes, events } = findings;
+  const { results, question, timeline, measured, interrupted, sessions, processes, events } =
+    findings;
   const { ca, auth, headers, ...options } = findings.options;
   const counts = addCounts(results.map((result) => result.counts));
   const latency = Object.fromEntries(
@@ -65,6 +73,7 @@ export function buildReport(findings: Findings): Report {
   const { handshakes, http, echo, broadcast, workers } = counts;
   const { deliveries } = broadcast;
   const generators = results.map(({ vitals }) => vitals);
+  const script = scriptReport(results.flatMap((result) => result.script ?? []));
   const spread = sessions
     ? ({ by: "status", workers: sessions } as const)
     : ({ by: "worker event", workers } as const);
@@ -80,16 +89,32 @@ export function buildReport(findings: Findings): Report {
       httpErrors(http.sessions) +
       echo.wrong +
       echo.duplicates +
-      deliveries.duplicates,
+      deliveries.duplicates +
+      (script === undefined ? 0 : failedUsers(script)),
     lostMessages: echo.lost + broadcast.lost + deliveries.lost,
     latency,
+    script,
+    timeline,
     spread: total(spread.workers) > 0 ? spread : undefined,
     processes,
     generators,
     events,
-    warnings: [...notMeasured(question), ...generators.flatMap((it) => limitsOf(it, latency.lag))],
+    warnings: [
+      ...(script === undefined ? notMeasured(question) : skippedUsers(script)),
+      ...generators.flatMap((it) =>
+        limitsOf(it, latency.lag, script === undefined ? undefined : "users came"),
+      ),
+    ],
     problems: [...findings.problems],
   };
+}
+
+function skippedUsers({ users }: ScriptReport): string[] {
+  if (users.skipped === 0) return [];
+  return [
+    `${users.skipped} users did not come, since as many as maxUsers were there: raise it, or ` +
+      "lower the phases' rates.",
+  ];
 }
 
 /** What a server does not tell that has no `answerLoadTest()`. */
@@ -103,7 +128,7 @@ function notMeasured(question: Question): string[] {
   return [
     `the server does not answer "echo": ${instead}. With answerLoadTest() in it, this measures ` +
       "events and their acknowledgements, wrong and repeated answers, --payload and --binary, " +
-      "--broadcasts to --rooms; with --scenario-file, your own events.",
+      "--broadcasts to --rooms. --script plays your own events.",
   ];
 }
 
@@ -112,11 +137,15 @@ const FULL_CPU = 0.9;
 const LONG_DELAY = 50;
 
 /** What says that a generator could not keep up; the latencies are too high then. */
-export function limitsOf({ pid, cpu, delay }: GeneratorVitals, lag: Latency): string[] {
+export function limitsOf(
+  { pid, cpu, delay }: GeneratorVitals,
+  lag: Latency,
+  late = "messages left",
+): string[] {
   const signs: string[] = [];
   if (cpu >= FULL_CPU) signs.push(`it used ${Math.round(cpu * 100)} % of a core`);
   if (delay >= LONG_DELAY) signs.push(`its event loop was ${Math.round(delay)} ms late (p99)`);
-  if (lag.p99 >= LONG_DELAY) signs.push(`messages left ${Math.round(lag.p99)} ms late (p99)`);
+  if (lag.p99 >= LONG_DELAY) signs.push(`${late} ${Math.round(lag.p99)} ms late (p99)`);
   if (signs.length === 0) return [];
   return [
     `generator ${pid} was the limit: ${signs.join(", ")}. Latencies are its own to that extent; ` +
@@ -130,7 +159,7 @@ export function inconsistencies(report: Report): string[] {
   const { deliveries } = broadcast;
   const sums: (readonly [string, number, number])[] = [
     // Those of a generator that died are in no sum.
-    ...(generators.length < options.processes
+    ...(generators.length < options.processes || report.script !== undefined
       ? []
       : ([["clients", options.clients, clients.connected + clients.never]] as const)),
     ["handshakes", handshakes.ok, clients.connected + reconnects],

@@ -1,5 +1,6 @@
 import type { DeliveryCounts, EchoCounts, SentBroadcast } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
+import type { ScriptResult } from "./script/result.js";
 
 /** How often, by reason, status or pid. */
 export type Tally = Record<string, number>;
@@ -53,6 +54,8 @@ export interface GeneratorResult {
   /** Encoded histograms. */
   latencies: Record<LatencyName, string>;
   vitals: GeneratorVitals;
+  /** When the test has a script. */
+  script?: ScriptResult;
 }
 
 /**
@@ -79,6 +82,8 @@ export type ToGenerator =
   | { type: "settle"; broadcasts: SentBroadcast[]; grace: number };
 
 export interface Progress {
+  /** The generator's. */
+  pid: number;
   connected: number;
   sent: number;
   answered: number;

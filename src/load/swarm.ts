@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClientContext, type Connect, LoadClient } from "./client.js";
+import { type ClientContext, LoadClient } from "./client.js";
+import type { Connect } from "./dial.js";
 import { countHttpAnswers } from "./http-answers.js";
 import { LatencyRecorder } from "./latency.js";
 import type { SentBroadcast } from "./ledger.js";
@@ -100,6 +101,7 @@ export class Swarm {
     const { handshakes, http } = this.#counts;
     const echo = this.#echoCounts();
     const progress = {
+      pid: process.pid,
       connected: this.#clients.filter(({ isConnected }) => isConnected).length,
       sent: echo.sent,
       answered: echo.answered,

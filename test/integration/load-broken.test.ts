@@ -1,5 +1,5 @@
 import t from "tap";
-import { load, loadReport, SMALL, startBroken } from "../helpers/load.js";
+import { loadReport, SMALL, startBroken } from "../helpers/load.js";
 
 // One way to connect, so that each client makes one handshake at a time.
 const ARGS = [...SMALL, "--transports", "websocket", "--grace", "1"];

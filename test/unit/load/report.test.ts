@@ -48,7 +48,7 @@ function results(): [GeneratorResult, GeneratorResult] {
 const build = (more: object = {}) =>
   buildReport({
     ...{ options, measured: 10_000, interrupted: false, results: results(), problems: [] },
-    ...{ question: "echo", sessions: undefined, processes: [], events: [] },
+    ...{ question: "echo" as const, timeline: [], sessions: undefined, processes: [], events: [] },
     ...more,
   });
 
@@ -159,6 +159,7 @@ t.test("the report has each number, and tells Workers only when it knows", async
 
 t.test("progress is the sum of the processes", async (t) => {
   const part = {
+    pid: 1,
     connected: 2,
     sent: 10,
     answered: 9,
@@ -166,7 +167,7 @@ t.test("progress is the sum of the processes", async (t) => {
     recent: result(1, 5).latencies.echo,
   };
   t.match(
-    progressText([part, part], 3_100),
+    progressText([part, part], 3_100, options),
     /^3 s: 4 clients, 18 of 20 messages answered, 2 errors, p99 5\.0 ms$/,
   );
 });
