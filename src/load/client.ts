@@ -4,9 +4,10 @@ import { reasonOf } from "../connect-reason.js";
 import { type Connect, dial } from "./dial.js";
 import { DeliveryLedger, EchoLedger } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
-import { type Counts, count, type ServerAbilities } from "./result.js";
+import type { Counts, ServerAbilities } from "./result.js";
 import { RoundTrips } from "./round-trip.js";
 import { type ClientPlan, firstMessageFrom, isBinary, messageAt } from "./schedule.js";
+import { count } from "./tally.js";
 
 /** What the clients of one process share. */
 export interface ClientContext {

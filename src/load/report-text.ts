@@ -1,7 +1,8 @@
 import { type Latency, mergedLatency } from "./latency.js";
 import type { LoadOptions } from "./options.js";
 import { inconsistencies, type Report } from "./report.js";
-import { type Progress, type Tally, total } from "./result.js";
+import type { Progress } from "./result.js";
+import { type Tally, total } from "./tally.js";
 
 /** The report for people. docs/load.md has the meaning of each number. */
 export function reportText(report: Report, brokenThresholds: readonly string[]): string {

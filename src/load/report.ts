@@ -10,11 +10,10 @@ import {
   LATENCIES,
   type LatencyName,
   type Question,
-  type Tally,
-  total,
 } from "./result.js";
 import type { ScenarioEvent } from "./scenario.js";
 import { failedUsers, type ScriptReport, scriptReport } from "./script/result.js";
+import { type Tally, total } from "./tally.js";
 import type { Moment } from "./timeline.js";
 
 /** All that the test found; `--json` prints it. Durations in ms where nothing else is said. */

@@ -1,9 +1,7 @@
 import type { DeliveryCounts, EchoCounts, SentBroadcast } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
 import type { ScriptResult } from "./script/result.js";
-
-/** How often, by reason, status or pid. */
-export type Tally = Record<string, number>;
+import { addTrees, type Tally, total } from "./tally.js";
 
 /** All that is counted, in one process or, added up, in all. */
 export interface Counts {
@@ -116,35 +114,9 @@ export function emptyCounts(): Counts {
   };
 }
 
-/** A value of numbers in objects, of any depth. */
-type Tree = number | { [key: string]: Tree };
-
 /** Adds up what processes, or clients, have counted. */
 export function addCounts(parts: readonly Counts[]): Counts {
   return parts.reduce<Counts>((sum, part) => addTrees(sum, part), emptyCounts());
-}
-
-export function addTrees<T>(a: T, b: T): T {
-  return add(a as Tree, b as Tree) as T;
-}
-
-function add(a: Tree, b: Tree): Tree {
-  if (typeof a === "number" && typeof b === "number") return a + b;
-  if (typeof a !== "object" || typeof b !== "object") throw new Error("unlike counts");
-  const sum = { ...a };
-  for (const [key, value] of Object.entries(b)) {
-    const own = sum[key];
-    sum[key] = own === undefined ? value : add(own, value);
-  }
-  return sum;
-}
-
-export function total(tally: Tally): number {
-  return Object.values(tally).reduce((sum, count) => sum + count, 0);
-}
-
-export function count(tally: Tally, key: string): void {
-  tally[key] = (tally[key] ?? 0) + 1;
 }
 
 /** Answers that no session should get. */

@@ -4,9 +4,10 @@ import { LoadError } from "./errors.js";
 import { Generators } from "./generators.js";
 import type { LoadOptions, Scenario } from "./options.js";
 import { buildReport, type Findings, type Report } from "./report.js";
-import type { Progress, ServerAbilities, Tally } from "./result.js";
+import type { Progress, ServerAbilities } from "./result.js";
 import { playScenario, type ScenarioEvent } from "./scenario.js";
 import { monotonic } from "./swarm.js";
+import type { Tally } from "./tally.js";
 import { Timeline } from "./timeline.js";
 
 export interface Run {

@@ -7,7 +7,6 @@ import type { SentBroadcast } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
 import {
-  addTrees,
   type Counts,
   emptyCounts,
   type GeneratorResult,
@@ -16,9 +15,9 @@ import {
   type LatencyName,
   type Progress,
   type ServerAbilities,
-  total,
 } from "./result.js";
 import { broadcastPlan, clientPlan } from "./schedule.js";
+import { addTrees, total } from "./tally.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** Where a swarm connects to, and from. */

@@ -1,5 +1,5 @@
 import { type Latency, mergedLatency } from "../latency.js";
-import { addTrees, type Tally, total } from "../result.js";
+import { addTrees, type Tally, total } from "../tally.js";
 import type { Limits, LoadScript } from "./types.js";
 
 /** What became of a script's users. */

@@ -6,16 +6,15 @@ import type { SentBroadcast } from "../ledger.js";
 import { type LoadOptions, TRANSPORTS, type Transport } from "../options.js";
 import { pinnedAgent } from "../pinned-agent.js";
 import {
-  count,
   emptyCounts,
   type GeneratorResult,
   LATENCIES,
   type LatencyName,
   type Progress,
-  total,
 } from "../result.js";
 import { random } from "../schedule.js";
 import { monotonic, type Route } from "../swarm.js";
+import { count, total } from "../tally.js";
 import { VitalsMeter } from "../vitals.js";
 import { scenarioOf } from "./arrivals.js";
 import type { LoadedScript } from "./file.js";
