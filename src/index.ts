@@ -3,6 +3,7 @@ export type {
   DiagnosticsEvents,
   ForwardEvent,
   HandoffEvent,
+  HandoffTakenEvent,
   LeaseEvent,
   ReloadEvent,
   SessionClosedEvent,
