@@ -3,7 +3,7 @@ import type { Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
 import type { RestartLimitError, SupervisorError, WorkerExit } from "./errors.js";
 import type { WorkerFacts } from "./policy/reconcile.js";
-import type { WorkerVitals } from "./protocol.js";
+import type { WorkerVitals } from "./protocol/messages.js";
 
 export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopped";
 
@@ -43,7 +43,7 @@ export interface ClusterStatus {
   /** How many workers there should be. */
   count: number;
   generation: number;
-  /** Deaths since the start that were answered with a new worker. */
+  /** Deaths since the start of workers that should have lived. */
   restarts: number;
   /** How often a process could not be started since then (no memory, no descriptors). */
   forkFailures: number;

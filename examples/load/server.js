@@ -7,7 +7,9 @@ import { answerLoadTest, ClusterManager, setupWorker } from "socket-supervisor";
 
 const { PORT = 7001, HOST = "127.0.0.1", WORKERS = 4 } = process.env;
 const manager = new ClusterManager({
-  ...{ port: Number(PORT), host: HOST, count: Number(WORKERS) },
+  port: Number(PORT),
+  host: HOST,
+  count: Number(WORKERS),
   name: "load-example",
   drainTimeout: 5_000,
 });

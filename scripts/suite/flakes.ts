@@ -3,7 +3,7 @@
 //   npm run test:flakes -- 10 [--no-gate] [files or folders]
 import { parseArgs } from "node:util";
 import type { FileResult } from "./read-tap.js";
-import { runSuite } from "./run.js";
+import { endWithSignals, runSuite } from "./run.js";
 
 const { values, positionals } = parseArgs({
   options: { "no-gate": { type: "boolean", default: false }, jobs: { type: "string" } },
@@ -15,6 +15,7 @@ if (!Number.isInteger(count) || count < 1) {
   throw new Error(`${times}: how often is a number, as in npm run test:flakes -- 10`);
 }
 
+endWithSignals();
 const runs: { seconds: number; files: FileResult[] }[] = [];
 for (let n = 1; n <= count; n++) {
   const started = performance.now();

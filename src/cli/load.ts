@@ -6,7 +6,6 @@ import type { ClusterControl } from "../load/cluster-watch.js";
 import { LoadError } from "../load/errors.js";
 import {
   choice,
-  LOAD_FLAGS,
   type LoadOptions,
   loadOptions,
   SCENARIOS,
@@ -21,31 +20,25 @@ import { runLoad } from "../load/run.js";
 import { type LoadedScript, loadScript } from "../load/script/file.js";
 import { brokenThresholds } from "../load/script/result.js";
 import { findAddress } from "../load/target.js";
-import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
+import { broken, thresholds } from "../load/thresholds.js";
 import { timelineCsv } from "../load/timeline.js";
 import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import { CliError, callJson, callLines, controlSocket } from "./client.js";
 import { explainUnknown } from "./flags.js";
+import { FLAGS } from "./load-flags.js";
 import { LOAD_HELP } from "./load-help.js";
-
-const FLAGS = {
-  ...LOAD_FLAGS,
-  ...THRESHOLD_FLAGS,
-  help: { type: "boolean", short: "h" },
-  json: { type: "boolean" },
-  ca: { type: "string" },
-  name: { type: "string" },
-  socket: { type: "string" },
-  scenario: { type: "string" },
-  script: { type: "string" },
-  html: { type: "string" },
-  csv: { type: "string" },
-  "i-own-this-host": { type: "boolean" },
-} as const;
 
 /** What a script says itself. */
 const SCRIPT_DECIDES = [
-  ...["clients", "ramp", "warm-up", "duration", "rate", "payload", "binary", "rooms", "broadcasts"],
+  "clients",
+  "ramp",
+  "warm-up",
+  "duration",
+  "rate",
+  "payload",
+  "binary",
+  "rooms",
+  "broadcasts",
 ];
 
 /** `socket-supervisor load`. @returns the exit code */
@@ -83,7 +76,11 @@ async function loadUrl(url: string, values: Values): Promise<number> {
   const screen = new Screen(values.json === true);
   screen.line(summary(options, sources));
   const report = await runLoad({
-    ...{ options, address, sources, control, scenario },
+    options,
+    address,
+    sources,
+    control,
+    scenario,
     signal: interruption.signal,
     onProgress: (progress, elapsed) => {
       if (progress.length > 0) screen.progress(progressText(progress, elapsed, options));
@@ -141,7 +138,13 @@ function withScript(options: LoadOptions, { file, loaded }: GivenScript): LoadOp
   const { count, duration } = loaded.arrivals;
   return {
     ...options,
-    ...{ script: file, clients: count, duration, ramp: 0, warmUp: 0, rate: 0, broadcasts: 0 },
+    script: file,
+    clients: count,
+    duration,
+    ramp: 0,
+    warmUp: 0,
+    rate: 0,
+    broadcasts: 0,
   };
 }
 

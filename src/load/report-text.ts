@@ -12,11 +12,13 @@ export function reportText(report: Report, brokenThresholds: readonly string[]):
     `${number(options.clients)} ${script ? "users" : "clients"} (${options.transports}), ${options.processes} ` +
     `${options.processes === 1 ? "process" : "processes"}, seed ${options.seed}`;
   const lines = [
-    ...[head, ""],
+    head,
+    "",
     ...userLines(report),
     ...connectionLines(report),
     ...paragraph(messageLines(report)),
-    ...["", ...latencyLines(report)],
+    "",
+    ...latencyLines(report),
     ...(spread ? ["", `Workers (by ${spread.by}): ${tally(spread.workers)}`] : []),
     ...processLines(report),
     ...section(
@@ -116,7 +118,10 @@ function latencyLines({ latency, question, script }: Report): string[] {
 function processLines({ processes, generators }: Report): string[] {
   const lines = [
     ...processes.map(({ pid, role, cpu, cpuSeconds, rss }) => ({
-      ...{ pid, role, cpu, rss },
+      pid,
+      role,
+      cpu,
+      rss,
       more: `, ${fixed(cpuSeconds)} s of CPU`,
     })),
     ...generators.map((it) => ({ ...it, role: "generator", more: "" })),

@@ -97,7 +97,12 @@ async function measure(
   const broadcasts = stopped.flatMap((it) => it.broadcasts);
   const results = await generators.ask(() => ({ type: "settle", broadcasts, grace }), "result");
   return {
-    ...{ options, measured, interrupted, sessions, processes, events },
+    options,
+    measured,
+    interrupted,
+    sessions,
+    processes,
+    events,
     results: results.map(({ result }) => result),
     problems: [...generators.deaths, ...(failure === undefined ? [] : [failure])],
   };

@@ -19,8 +19,12 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 console.log(`seed ${seed}`);
 const { findings, ...report } = await runHostile({
-  ...{ seed, seconds: Number(values.seconds), enough: Number(values.enough) },
-  ...{ only: values.only?.split(","), case: values.case, log: console.log },
+  seed,
+  seconds: Number(values.seconds),
+  enough: Number(values.enough),
+  only: values.only?.split(","),
+  case: values.case,
+  log: console.log,
 });
 console.log(JSON.stringify(report, null, 2));
 console.log(findings.length === 0 ? "nothing found" : `${findings.length} findings, seed ${seed}`);

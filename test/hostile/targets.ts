@@ -58,7 +58,9 @@ export function reset(socket: Socket): void {
 function targetAt(name: Target["name"], port: number, secure: boolean): Target {
   const address = { port, host: "127.0.0.1" };
   return {
-    ...{ name, port, url: `${secure ? "https" : "http"}://127.0.0.1:${port}` },
+    name,
+    port,
+    url: `${secure ? "https" : "http"}://127.0.0.1:${port}`,
     async open({ localAddress = freshAddress(), ...tls } = {}) {
       const from = { ...address, localAddress };
       const socket = secure
@@ -89,7 +91,10 @@ export async function startPair(secure: boolean): Promise<Pair> {
     });
   }
   const manager = new TestCluster({
-    ...{ exec: EXEC, count: WORKERS, execArgv: EXEC_ARGV, env },
+    exec: EXEC,
+    count: WORKERS,
+    execArgv: EXEC_ARGV,
+    env,
     // What dies is replaced at once and for ever: a finding does not end the search.
     options: { limit: 100_000, backoffInitial: 1, control: false },
   });
@@ -105,7 +110,10 @@ export async function startPair(secure: boolean): Promise<Pair> {
   return {
     plain: targetAt("plain", ports[0], secure),
     cluster: targetAt("cluster", ports[1], secure),
-    ...{ manager, workers: WORKERS, certificates: dir, close },
+    manager,
+    workers: WORKERS,
+    certificates: dir,
+    close,
     plainEnded: () =>
       child.exitCode === null && child.signalCode === null ? undefined : plainOutput,
   };

@@ -5,48 +5,58 @@ import t, { type Test } from "tap";
 import type { setupWorker } from "../../src/index.js";
 import { ALL_TRANSPORTS, type Transports } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 
 const AS_BINARY = Buffer.from([0, 1, 127, 128, 255]);
 
 for (const transports of ALL_TRANSPORTS) {
-  t.test(`an Engine.IO server alone, with engine.io-client over ${transports}`, async (t) => {
-    const cluster = await startCluster(t, { exec: "engine-only.js" });
-    const sessions = await Promise.all(
-      Array.from({ length: 9 }, () => open(t, cluster.port, transports)),
-    );
-    if (transports === "upgrade") {
-      const isUpgraded = () => sessions.every(({ transport }) => transport.name === "websocket");
-      await until("all are upgraded", isUpgraded, 15_000);
-    }
-    const pids = await Promise.all(sessions.map((session) => call(session, "pid")));
-    t.equal(new Set(pids).size, 3, "all workers have some");
-    for (const pid of new Set(pids)) t.equal(pids.filter((p) => p === pid).length, 3, "evenly");
-    for (const [n, session] of sessions.entries()) {
-      t.equal(await call(session, `hello ${n}`), `hello ${n}`);
-      t.same(await call(session, AS_BINARY), AS_BINARY, "binary data");
-    }
-  });
+  const skip = transports === "upgrade" ? false : onlyInGate;
+  t.test(
+    `an Engine.IO server alone, with engine.io-client over ${transports}`,
+    { skip },
+    async (t) => {
+      const cluster = await startCluster(t, { exec: "engine-only.js" });
+      const sessions = await Promise.all(
+        Array.from({ length: 9 }, () => open(t, cluster.port, transports)),
+      );
+      if (transports === "upgrade") {
+        const isUpgraded = () => sessions.every(({ transport }) => transport.name === "websocket");
+        await until("all are upgraded", isUpgraded, 15_000);
+      }
+      const pids = await Promise.all(sessions.map((session) => call(session, "pid")));
+      t.equal(new Set(pids).size, 3, "all workers have some");
+      for (const pid of new Set(pids)) t.equal(pids.filter((p) => p === pid).length, 3, "evenly");
+      for (const [n, session] of sessions.entries()) {
+        t.equal(await call(session, `hello ${n}`), `hello ${n}`);
+        t.same(await call(session, AS_BINARY), AS_BINARY, "binary data");
+      }
+    },
+  );
 }
 
-t.test("sessions of an Engine.IO server alone share connections", async (t) => {
-  const cluster = await startCluster(t, { exec: "engine-only.js" });
-  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  t.teardown(() => agent.destroy());
-  // Fewer connections than polls that wait: they end in turn, by the heartbeat at the latest.
-  const sessions = await Promise.all(
-    Array.from({ length: 4 }, () => open(t, cluster.port, "polling", { agent: agent as never })),
-  );
-  for (let round = 0; round < 10; round++) {
-    const echoes = sessions.map((session, n) => call(session, `${n}:${round}`));
-    t.same(
-      await Promise.all(echoes),
-      sessions.map((_, n) => `${n}:${round}`),
+t.test(
+  "sessions of an Engine.IO server alone share connections",
+  { skip: onlyInGate },
+  async (t) => {
+    const cluster = await startCluster(t, { exec: "engine-only.js" });
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    t.teardown(() => agent.destroy());
+    // Fewer connections than polls that wait: they end in turn, by the heartbeat at the latest.
+    const sessions = await Promise.all(
+      Array.from({ length: 4 }, () => open(t, cluster.port, "polling", { agent: agent as never })),
     );
-  }
-  const pids = await Promise.all(sessions.map((session) => call(session, "pid")));
-  t.equal(new Set(pids).size, 3, "and are on all workers");
-});
+    for (let round = 0; round < 10; round++) {
+      const echoes = sessions.map((session, n) => call(session, `${n}:${round}`));
+      t.same(
+        await Promise.all(echoes),
+        sessions.map((_, n) => `${n}:${round}`),
+      );
+    }
+    const pids = await Promise.all(sessions.map((session) => call(session, "pid")));
+    t.equal(new Set(pids).size, 3, "and are on all workers");
+  },
+);
 
 t.test("a session of an Engine.IO server alone ends with its worker, and no other", async (t) => {
   const cluster = await startCluster(t, { exec: "engine-only.js" });

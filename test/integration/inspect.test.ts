@@ -3,6 +3,7 @@ import type { ClusterStatus } from "../../src/index.js";
 import { cli, named } from "../helpers/cli.js";
 import { connectClient, runIn } from "../helpers/clients.js";
 import { isAlive } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { BLOCK, inState, inspect, URL_LINE, workerOf } from "../helpers/inspect-cli.js";
 import { DebuggerSession } from "../helpers/inspector.js";
 import { start } from "../helpers/spawned.js";
@@ -44,7 +45,7 @@ t.test("inspect opens the inspector of one worker, --close closes it", async (t)
   t.notSame(await inspect(t, name, pid), "", "and it opens again");
 });
 
-t.test("node inspect takes the address", async (t) => {
+t.test("node inspect takes the address", { skip: onlyInGate }, async (t) => {
   const { name } = await named(t, { count: 1 });
   const { host } = new URL(await inspect(t, name, 1));
   const running = start(t, process.execPath, ["inspect", host]);
@@ -65,7 +66,7 @@ t.test("a worker that is not there is an error that lists those that are", async
   }
 });
 
-t.test("an application's own SIGUSR1 is left alone", async (t) => {
+t.test("an application's own SIGUSR1 is left alone", { skip: onlyInGate }, async (t) => {
   const { name, cluster } = await named(t, { count: 1, options: { hangTimeout: 60_000 } });
   const socket = await connectClient(t, cluster.port, "websocket");
   const pid: number = await socket.emitWithAck("pid");
@@ -84,7 +85,7 @@ t.test("an application's own SIGUSR1 is left alone", async (t) => {
   t.ok(isAlive(pid));
 });
 
-t.test("a worker without setupWorker() can be inspected too", async (t) => {
+t.test("a worker without setupWorker() can be inspected too", { skip: onlyInGate }, async (t) => {
   const { name, cluster } = await named(t, {
     count: 2,
     exec: "plain-http.js",

@@ -78,7 +78,7 @@ t.test("B4 the folder goes away while the cluster runs: gateways listen again", 
   const [pid = 0] = await cluster.pids();
   await cluster.killWorker(pid);
   await until(async () => (await forwardedStatuses(cluster)).every((status) => status === 200));
-  t.equal((await cluster.status()).restarts, 1);
+  t.equal((await cluster.status()).restarts, 1, cluster.output);
 });
 
 t.test("a killed worker's socket is removed when it has ended", async (t) => {

@@ -1,13 +1,13 @@
 // The README's quick start as it is written, with the package as npm packs it.
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import t, { type Test } from "tap";
+import t from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { plainNode } from "../helpers/examples.js";
-import { ROOT, run } from "../helpers/spawned.js";
+import { installed } from "../helpers/installed.js";
+import { ROOT } from "../helpers/spawned.js";
 
 const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 const [, section = ""] = readme.split("## Quick start\n");
@@ -16,26 +16,7 @@ const block = (language: string, index = 0): string =>
     index
   ]?.[1] ?? "";
 
-/** A folder of an application that has installed the package, and what it depends on. */
-async function application(t: Test): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "quick-start-"));
-  t.teardown(() => rm(dir, { recursive: true }));
-  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", dir], { cwd: ROOT });
-  await mkdir(join(dir, "node_modules"));
-  await run("sh", ["-c", "tar xf *.tgz && mv package node_modules/socket-supervisor"], {
-    cwd: dir,
-  });
-  // `npm install` would fetch them: they are there already.
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  for (const name of ["socket.io", ...Object.keys(dependencies)]) {
-    const path = join(dir, "node_modules", name);
-    await mkdir(join(path, ".."), { recursive: true });
-    await symlink(join(ROOT, "node_modules", name), path);
-  }
-  return dir;
-}
-
-const dir = await application(t);
+const dir = await installed(t);
 
 /** The port of the text is taken, by whatever runs on this machine: another one will do. */
 function onFreePort(code: string): string {
@@ -52,7 +33,7 @@ t.test("its commands and its file are there", async (t) => {
 t.test("server.mjs prints what the README says, and two tabs greet each other", async (t) => {
   await writeFile(join(dir, "server.mjs"), onFreePort(block("js")));
   const running = plainNode(t, ["server.mjs"], {}, dir);
-  const [, says] = /it prints:\n\n```\n(.*)\n```/.exec(section) ?? [];
+  const [, says] = /when both are ready:\n\n```\n(.*)\n```/.exec(section) ?? [];
   t.equal(says, "http://localhost:7001 is ready: 2 workers");
   await running.says(/^http.* is ready.*\n/m);
   const [, url = "", ready] = /^(http\S+)( is ready: .*)$/m.exec(running.stdout) ?? [];

@@ -22,7 +22,7 @@ async function application(t: Test): Promise<{ dir: string; port: number }> {
   await mkdir(join(dir, "node_modules"));
   symlinkSync(ROOT, join(dir, "node_modules/socket-supervisor"));
   const port = await freePort();
-  const server = join(dir, "server.js");
+  const server = join(dir, "server.mjs");
   writeFileSync(
     server,
     read(server.slice(ROOT.length + 1)).replace("listen(3000", `listen(${port}`),
@@ -38,7 +38,7 @@ t.test("the command as the one process of a container", async (t) => {
   const { dir, port } = await application(t);
   const [, ...args] = cmd;
   const container = start(t, process.execPath, args, {}, dir);
-  await container.says(/^\[socket-supervisor\] server\.js: \d+ workers? on http/m);
+  await container.says(/^\[socket-supervisor\] server\.mjs: \d+ workers? on http/m);
 
   const [command = ""] =
     /\[.*\]/s.exec(one<Healthcheck>("HEALTHCHECK").getArgumentsContent() ?? "") ?? [];

@@ -1,5 +1,5 @@
 import { OptionError } from "../../errors.js";
-import { nearestName, type OtherNames, refuseUnknown } from "../../option-names.js";
+import { nearestName, type OtherNames, refuseUnknown } from "../../options/nearest-name.js";
 import { isRow } from "./data.js";
 import { namesIn } from "./template.js";
 import type { Limits, LoadScript, Phase, Row, Scenario, Step } from "./types.js";
@@ -103,8 +103,11 @@ function checkStep(value: unknown, where: string, variables: Set<string>): void 
   if (kind === undefined) {
     const [name = ""] = Object.keys(value);
     throw OptionError.unknown({
-      ...{ owner: `${where}, which is none of the steps that there are,`, name },
-      ...{ value: value[name], known: kinds, nearest: nearestName(name, kinds, OTHERS) },
+      owner: `${where}, which is none of the steps that there are,`,
+      name,
+      value: value[name],
+      known: kinds,
+      nearest: nearestName(name, kinds, OTHERS),
     });
   }
   refuseUnknown(where, value, STEPS[kind], OTHERS);

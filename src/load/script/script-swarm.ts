@@ -59,7 +59,10 @@ export class ScriptSwarm {
     this.#startsAt = startsAt;
     this.#next = route.index;
     this.#context = {
-      ...{ options, connect, counts: this.#counts, timeout: script.timeout },
+      options,
+      connect,
+      counts: this.#counts,
+      timeout: script.timeout,
       elapsed: this.#elapsed,
       record: (name, ms) => {
         this.#answered++;

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { errorText, type Logger } from "../../option-checks.js";
-import { isLoopback } from "../../status-host.js";
+import { errorText, type Logger } from "../../options/checks.js";
+import { isLoopback } from "../../options/status-host.js";
 import type { Journal } from "./journal.js";
 import type { Metrics } from "./metrics.js";
 import { PAGE } from "./page.js";

@@ -1,6 +1,6 @@
 import type { Mark } from "../../handoff/journal.js";
+import { detachFromServer } from "../../handoff/stop-reads.js";
 import { MAX_UNDER_WAY } from "../../limits.js";
-import { detachFromServer } from "../../stop-reads.js";
 import { type Handoff, type HandoffLine, type LineUser, messageOf } from "./handoff.js";
 
 /** Writes sockets to the worker's process: see handoff/ipc-handles.ts. */
@@ -126,10 +126,10 @@ export class DirectLine implements HandoffLine {
   #giveBack(what: (mark: Mark, handoff: Handoff) => Handoff | undefined): void {
     const back = new Map<LineUser, Handoff[]>();
     for (const [n, { handoff, user }] of this.#underWay) {
-      const returned = what(this.#marks.markOf(n), handoff);
-      if (returned === undefined) continue;
+      const given = what(this.#marks.markOf(n), handoff);
+      if (given === undefined) continue;
       this.#underWay.delete(n);
-      if (!returned.socket.destroyed) back.set(user, [...(back.get(user) ?? []), returned]);
+      if (!given.socket.destroyed) back.set(user, [...(back.get(user) ?? []), given]);
     }
     for (const [user, handoffs] of back) user.back(handoffs);
   }

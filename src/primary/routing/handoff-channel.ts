@@ -72,8 +72,8 @@ export class HandoffChannel implements LineUser {
     if (this.#closed) return;
     this.#closed = true;
     this.#endPatience();
-    const returned = this.takeWaiting(() => false);
-    if (returned.length > 0) this.#events.onGone(returned);
+    const taken = this.takeWaiting(() => false);
+    if (taken.length > 0) this.#events.onGone(taken);
   }
 
   arrived(arrived: readonly Handoff[]): void {

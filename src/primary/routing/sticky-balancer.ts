@@ -1,9 +1,9 @@
 import type { Server, Socket } from "node:net";
-import { descriptorLimit } from "../../descriptors.js";
-import type { ResolvedStickyOptions } from "../../options.js";
+import { stopReads } from "../../handoff/stop-reads.js";
+import type { ResolvedStickyOptions } from "../../options/options.js";
 import type { ClientAffinity } from "../../policy/affinity.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
-import { stopReads } from "../../stop-reads.js";
+import { descriptorLimit } from "../../system/descriptors.js";
 import type { Placement } from "../sessions/placement.js";
 import type { SessionTable } from "../sessions/session-table.js";
 import type { SessionWaiters } from "../upstream/session-waiters.js";

@@ -4,7 +4,7 @@ import { debug } from "../../diagnostics.js";
 import { HandleWriter } from "../../handoff/ipc-handles.js";
 import { JournalReader } from "../../handoff/journal.js";
 import { TRIAL_TIMEOUT } from "../../limits.js";
-import type { AdoptedSockets } from "../../protocol.js";
+import type { AdoptedSockets } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { AcknowledgedLine } from "./acknowledged-line.js";

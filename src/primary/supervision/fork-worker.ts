@@ -1,5 +1,5 @@
 import cluster, { type Worker } from "node:cluster";
-import type { ResolvedManagerOptions } from "../../options.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
 import { workerFlags } from "../../policy/inspect-flags.js";
 
 /**

@@ -1,5 +1,5 @@
 import type { Worker } from "node:cluster";
-import type { ResolvedManagerOptions } from "../../options.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { forkWorker } from "./fork-worker.js";
 

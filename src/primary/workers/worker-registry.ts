@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { debug, workerStates } from "../../diagnostics.js";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { isToPrimary, type ToPrimary } from "../../protocol.js";
+import { isToPrimary, type ToPrimary } from "../../protocol/messages.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
 
 interface RegistryEvents {
@@ -20,7 +20,7 @@ interface RegistryEvents {
   listening: [WorkerHandle, number];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
-  /** More bytes than `maxQueue` wait for it: it is being killed. */
+  /** It does not read what is sent to it, or sends what cannot be read: it is being killed. */
   overflow: [WorkerHandle];
   /** A message of our protocol, and the socket that came with it. */
   message: [WorkerHandle, ToPrimary, Socket | undefined];
@@ -194,15 +194,21 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
    */
   readonly #onSent = (handle: WorkerHandle): void => {
     if (handle.backlog <= handle.terms.maxQueue) return;
-    handle.close();
+    const megabytes = Math.round(handle.queue / 1024 / 1024);
+    this.giveUp(handle, `does not read the ${megabytes} MB that wait for it (maxQueue)`);
+  };
+
+  /** Kills a worker that cannot stay, once. @param why as "does not read…" */
+  giveUp(handle: WorkerHandle, why: string): void {
+    if (handle.state === "dead" || handle.closedFor !== undefined) return;
+    handle.close(why);
     this.setState(handle, "stopping");
     handle.signal("SIGKILL");
     if (this.emit("overflow", handle)) return;
-    process.emitWarning(
-      `Worker ${handle.pid} is killed: ${handle.queue} bytes wait for it, and it does not read them`,
-      { code: "SUPERVISOR_WORKER_BEHIND" },
-    );
-  };
+    process.emitWarning(`Worker ${handle.pid} is killed: it ${why}`, {
+      code: "SUPERVISOR_WORKER_BEHIND",
+    });
+  }
 
   readonly #onGone = (handle: WorkerHandle): void => this.setState(handle, "dead");
 

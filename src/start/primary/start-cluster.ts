@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import { SupervisorError, WorkerBootError } from "../../errors.js";
-import type { ClusterManagerOptions } from "../../options.js";
+import type { ClusterManagerOptions } from "../../options/options.js";
 import { ClusterManager } from "../../primary/cluster-manager.js";
 import { primaryParts } from "../../primary/composition.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../primary/workers/worker-registry.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { StartSettings } from "./settings.js";
 import { SharedPorts } from "./shared-ports.js";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { receiveHandles } from "../../handoff/ipc-handles.js";
 import { HandoffJournal } from "../../handoff/journal.js";
 import { MAX_UNTOLD } from "../../limits.js";
-import { type AdoptedSockets, isToWorker, type ToWorker } from "../../protocol.js";
+import { type AdoptedSockets, isToWorker, type ToWorker } from "../../protocol/messages.js";
 
 /** A connection, with which its socket comes. */
 export type ConnectionMessage = Extract<ToWorker, { type: "sticky:connection" }>;

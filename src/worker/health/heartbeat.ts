@@ -1,7 +1,7 @@
-import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
-import { meshStats } from "../adapter/mesh-door.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
+import { meshQueues, meshStats } from "../transport/mesh-door.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** ms between two heartbeats. */
@@ -13,8 +13,12 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
+    const queues = meshQueues();
     channel.send({
-      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
+      type: "supervisor:heartbeat",
+      ...vitals.read(),
+      forwarded: forwardCount(),
+      ...(queues.length > 0 && { queues }),
       ...(mesh && { mesh }),
     });
     descriptors.look();

@@ -64,10 +64,9 @@ export class Peer {
     return this.lanes.news.waiting + this.lanes.data.waiting;
   }
 
-  /** Grows whenever it has read something of what waits for it. */
+  /** Another number whenever it has read something of what waits for it. */
   get progress(): number {
-    const { news, data } = this.lanes;
-    return news.left + news.acks + data.left + data.acks;
+    return this.lanes.news.progress + this.lanes.data.progress;
   }
 
   /** Grows whenever something has come from it, or a connection to it stands. */

@@ -15,7 +15,9 @@ import type { Area } from "./area.js";
 
 /** Odd messages on the channels between primary and workers, in both directions. */
 const ipc: Area = {
-  ...{ name: "ipc", secure: false, atOnce: 2 },
+  name: "ipc",
+  secure: false,
+  atOnce: 2,
   async attack({ pair, canaries, seed }, number) {
     const random = randomFor(seed, `ipc:${number}`);
     const pids = canaries.pids.sort((a, b) => a - b);
@@ -98,7 +100,9 @@ function gatewaysOf(pair: Pair): string[] {
 
 /** Bytes of any kind on the sockets by which workers reach each other. */
 const gateway: Area = {
-  ...{ name: "gateway", secure: false, atOnce: 8 },
+  name: "gateway",
+  secure: false,
+  atOnce: 8,
   async attack({ pair, seed }, number) {
     const random = randomFor(seed, `gateway:${number}`);
     const socket = connect({ path: random.pick(gatewaysOf(pair)) });

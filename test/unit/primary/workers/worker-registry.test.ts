@@ -221,6 +221,11 @@ t.test("B2 a worker for which more waits than may is killed, under a debugger to
   t.equal(handle.state, "stopping");
   t.strictSame(signals, ["SIGKILL"]);
   t.strictSame(overflows, [handle]);
+  t.match(handle.closedFor, /does not read the 1 MB that wait for it/);
+  t.ok(handle.queue > 1_400_000, "what waited is still told");
+  registry.giveUp(handle, "is given up once more");
+  t.strictSame(signals, ["SIGKILL"]);
+  t.match(handle.closedFor, /does not read/);
   const count = sent.length;
   handle.send(message);
   t.equal(sent.length, count, "nothing more is sent to it");
@@ -234,5 +239,5 @@ t.test("B2 without a manager the end of such a worker is said as a warning", asy
   const handle = registry.register(worker);
   const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
   for (let n = 0; n < 4; n++) handle.send({ payload: "x".repeat(200_000) });
-  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read them/ });
+  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read the \d MB/ });
 });
