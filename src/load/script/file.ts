@@ -34,6 +34,9 @@ export async function loadScript(file: string): Promise<LoadedScript> {
   const { scenarios, phases, thresholds = {} } = script;
   const { maxUsers = MAX_USERS, timeout = TIMEOUT } = script;
   const arrivals = new Arrivals(phases);
+  if (arrivals.count === 0) {
+    throw new OptionError("phases", phases, "long enough that a user comes: duration × rate of 1");
+  }
   return { scenarios, arrivals, rows, order, maxUsers, timeout, thresholds };
 }
 
