@@ -23,10 +23,7 @@ async function application(t: Test): Promise<{ dir: string; port: number }> {
   symlinkSync(ROOT, join(dir, "node_modules/socket-supervisor"));
   const port = await freePort();
   const server = join(dir, "server.mjs");
-  writeFileSync(
-    server,
-    read(server.slice(ROOT.length + 1)).replace("listen(3000", `listen(${port}`),
-  );
+  writeFileSync(server, readFileSync(server, "utf8").replace("listen(3000", `listen(${port}`));
   return { dir, port };
 }
 
