@@ -25,7 +25,10 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
-  /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
+  /**
+   * Bytes that wait for it: in the primary, and in the other workers as of their last heartbeats.
+   * When one of them has more than `maxQueue` and it does not get less, this worker is killed.
+   */
   queue: number;
   /** Connections that wait in the primary for it. */
   waiting: number;

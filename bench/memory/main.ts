@@ -1,9 +1,11 @@
 import { fork, spawnSync } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { ClusterManager } from "../../src/index.js";
 import { MAX_QUEUE } from "../../src/limits.js";
+import { describeMachine } from "../report/machine.js";
 
 const MB = 1024 * 1024;
 /** What the primary may need beside the bound (bytes). */
@@ -15,10 +17,14 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "30" },
     rate: { type: "string", default: "300" },
     payload: { type: "string", default: "100000" },
-    /** Way between the workers: "ipc" goes through this process, "mesh" does not. */
-    adapter: { type: "string", default: "ipc" },
-    /** One of them only, in this process. */
+    /** Way between the workers: "ipc" goes through this process, "mesh" does not. Default: both. */
+    adapter: { type: "string" },
+    /** What the other worker does; default: one after the other. */
     trouble: { type: "string" },
+    /** File for the raw results. */
+    json: { type: "string" },
+    /** Measure in this process, and print the result as JSON. */
+    raw: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -61,7 +67,7 @@ async function measure(trouble: (worker: Worker) => void): Promise<Result> {
     env: {
       RATE: values.rate,
       PAYLOAD: values.payload,
-      ADAPTER: values.adapter,
+      ADAPTER: values.adapter ?? "",
       BUSY: "1500",
       PAUSE: "10",
     },
@@ -92,7 +98,8 @@ async function measure(trouble: (worker: Worker) => void): Promise<Result> {
     queue: 0,
     replaced: 0,
   };
-  manager.on("worker:exit", () => result.replaced++);
+  const onExit = (): void => void result.replaced++;
+  manager.on("worker:exit", onExit);
   trouble(victim);
   // Whoever takes the place of a troubled worker has the same trouble, as soon as it has a client.
   cluster.on("message", (worker, message: { member?: number }) => {
@@ -107,6 +114,7 @@ async function measure(trouble: (worker: Worker) => void): Promise<Result> {
     }
     for (const { queue } of manager.status().workers) result.queue = Math.max(result.queue, queue);
   }
+  manager.off("worker:exit", onExit);
   client.kill();
   await manager.stop(1_000);
   return result;
@@ -129,36 +137,61 @@ function sleep(ms: number): Promise<void> {
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / MB)} MB`;
 
-async function measureHere(name: string): Promise<void> {
+async function measureHere(name: string): Promise<Result> {
   const trouble = Object.entries(TROUBLES).find(([known]) => known === name)?.[1];
   if (trouble === undefined) throw new Error(`--trouble ${name}: none of these`);
-  const { primary, sender, queue, replaced } = await measure(trouble);
-  let isBounded = true;
-  for (const [which, { start, peak, end }] of Object.entries({ primary, sender })) {
-    const isWithin = peak <= start + ALLOWANCE + MAX_QUEUE;
-    isBounded &&= isWithin;
-    const figures = [start, peak, end, peak - start, queue].map(megabytes).join(" | ");
-    process.stdout.write(
-      `| ${name} | ${which} | ${figures} | ${replaced} | ${isWithin ? "yes" : "**no**"} |\n`,
-    );
-  }
-  process.exitCode = isBounded ? 0 : 1;
+  return await measure(trouble);
 }
 
 /** Each in a process of its own: memory that one has had is not given back at once. */
-function measureAll(): void {
+function measureAll(adapter: string, troubles: readonly string[]): Record<string, Result> {
   process.stdout.write(
-    `${values.rate} broadcasts of ${values.payload} bytes a second over "${values.adapter}", for ` +
-      `${seconds} s each; maxQueue ${megabytes(MAX_QUEUE)}, Node ${process.version}\n\n` +
+    `${values.rate} broadcasts of ${values.payload} bytes a second over "${adapter}", for ` +
+      `${seconds} s each; maxQueue ${megabytes(MAX_QUEUE)}\n\n` +
       "| the other worker | process | start | peak | end | growth | queue | replaced | within |\n" +
       "|---|---|---|---|---|---|---|---|---|\n",
   );
-  for (const name of Object.keys(TROUBLES)) {
-    const args = [...process.execArgv, ...process.argv.slice(1), "--trouble", name];
-    const { status } = spawnSync(process.execPath, args, { stdio: "inherit" });
-    if (status !== 0) process.exitCode = 1;
+  const results: Record<string, Result> = {};
+  for (const trouble of troubles) {
+    const own = ["--raw", "--adapter", adapter, "--trouble", trouble];
+    const args = [...process.execArgv, ...process.argv.slice(1), ...own];
+    const { status, stdout } = spawnSync(process.execPath, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`${adapter}, ${trouble}: exit code ${status}`);
+    const result: Result = JSON.parse(stdout);
+    results[trouble] = result;
+    print(trouble, result);
+  }
+  process.stdout.write("\n");
+  return results;
+}
+
+function print(trouble: string, { primary, sender, queue, replaced }: Result): void {
+  for (const [name, { start, peak, end }] of Object.entries({ primary, sender })) {
+    const isWithin = peak <= start + ALLOWANCE + MAX_QUEUE;
+    if (!isWithin) process.exitCode = 1;
+    const figures = [start, peak, end, peak - start, queue].map(megabytes).join(" | ");
+    process.stdout.write(
+      `| ${trouble} | ${name} | ${figures} | ${replaced} | ${isWithin ? "yes" : "**no**"} |\n`,
+    );
   }
 }
 
-if (values.trouble === undefined) measureAll();
-else await measureHere(values.trouble);
+if (values.raw) {
+  process.stdout.write(JSON.stringify(await measureHere(values.trouble ?? "none")));
+} else {
+  const { facts, text } = describeMachine();
+  process.stdout.write(`${text}\n\n`);
+  const troubles = values.trouble === undefined ? Object.keys(TROUBLES) : [values.trouble];
+  const adapters = values.adapter === undefined ? ["mesh", "ipc"] : [values.adapter];
+  const raw = Object.fromEntries(adapters.map((name) => [name, measureAll(name, troubles)]));
+  if (values.json !== undefined) {
+    const load = { rate: Number(values.rate), payload: Number(values.payload), seconds };
+    const command = `npm run bench:memory -- --seconds ${seconds} --json ${values.json}`;
+    const date = new Date().toISOString();
+    const results = { command, date, machine: facts, load, maxQueue: MAX_QUEUE, raw };
+    writeFileSync(values.json, `${JSON.stringify(results, null, 1)}\n`);
+  }
+}

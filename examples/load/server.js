@@ -16,7 +16,6 @@ const manager = new ClusterManager({
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const io = new Server(createServer());
   io.on("connection", answerLoadTest);

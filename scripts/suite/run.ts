@@ -10,13 +10,13 @@ const TIMEOUT = 240_000;
 const GRACE = 10_000;
 /** For what it has started to end after it (ms). */
 const SETTLES = 3_000;
-/** Each file starts several processes. */
+/** Each file starts several processes, which wait for each other: so one more than there are cores. */
 const MOST_JOBS = 4;
 
 export interface RunOptions {
   /** With what only the gate runs: files, and parts of files; those that are named run whole anyway. */
   gate: boolean;
-  /** How many files at once. Default: one for each core, at most 4. */
+  /** How many files at once. Default: one more than there are cores, at most 4. */
   jobs?: string | undefined;
   /** Files and folders. None: the whole suite. */
   files: readonly string[];
@@ -32,7 +32,7 @@ export interface RunOptions {
  */
 export async function runSuite({ gate, jobs, files, onFile }: RunOptions): Promise<FileResult[]> {
   const plan = testFiles(files, gate);
-  const atOnce = Number(jobs ?? Math.min(availableParallelism(), MOST_JOBS));
+  const atOnce = Number(jobs ?? Math.min(availableParallelism() + 1, MOST_JOBS));
   if (!Number.isInteger(atOnce) || atOnce < 1) throw new Error(`--jobs=${jobs}: not a number`);
   const results: FileResult[] = [];
   const run = async (file: string, options: FileOptions = {}): Promise<void> => {

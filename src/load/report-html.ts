@@ -4,8 +4,6 @@ import { dirname, join } from "node:path";
 import type { Report } from "./report.js";
 import { reportText } from "./report-text.js";
 
-const uplot = dirname(createRequire(import.meta.url).resolve("uplot"));
-
 const STYLE = `
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --text: #1b1f24; --dim: #5c6570; --line: #d9dee4; --bad: #b3261e; --good: #137a3a; }
 @media (prefers-color-scheme: dark) { :root { --back: #12151a; --card: #1b2027; --text: #e8ebef; --dim: #9aa5b1; --line: #333b46; --bad: #ff8a80; --good: #4fcf83; } }
@@ -68,6 +66,7 @@ export function reportHtml(report: Report, failures: readonly string[]): string 
   const lead = (options.ramp + options.warmUp) / 1_000;
   const marks = events.map(({ at, what }) => ({ at: at + lead, what }));
   const data = JSON.stringify({ moments: timeline, marks }).replaceAll("<", "\\u003c");
+  const uplot = dirname(createRequire(import.meta.url).resolve("uplot"));
   const asset = (name: string): string => readFileSync(join(uplot, name), "utf8");
   const verdict =
     failures.length === 0

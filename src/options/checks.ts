@@ -5,7 +5,7 @@ import { OptionError } from "../errors.js";
 /**
  * Where this package writes: `console`, or any logger with these methods. Each gets one string; of
  * an error that is its stack. Structured loggers (pino, bunyan, winston) get what a line says as
- * fields, too: see options/log-lines.ts.
+ * fields, too.
  */
 export interface Logger {
   info(...data: unknown[]): void;

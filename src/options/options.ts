@@ -76,8 +76,8 @@ export interface ClusterManagerOptions {
   /** Bytes of resident memory above which a worker is replaced gracefully. Default: no limit. */
   maxMemory?: number;
   /**
-   * Bytes that may wait in the primary for one worker. One that does not read them is killed and
-   * replaced, also under a debugger. Default: 67,108,864 (64 MiB).
+   * Bytes that may wait for one worker in the primary, and in each other worker. One that does not
+   * read them is killed and replaced, also under a debugger. Default: 67,108,864 (64 MiB).
    */
   maxQueue?: number;
   /** What the CLI calls this cluster. Default: `name` of the nearest package.json. */
@@ -138,9 +138,9 @@ export interface StickyOptions {
   /** Connections that may be without a request line at once. Default: 10,000. */
   maxUnrouted?: number;
   /**
-   * Bytes that may wait in the primary for one worker; one that does not read them is killed. It
-   * counts for all servers of the process: the last one given. Default: that of the
-   * `ClusterManager`, or 67,108,864 (64 MiB).
+   * Bytes that may wait for one worker in the primary, and in each other worker; one that does not
+   * read them is killed. It counts for all servers of the process: the last one given. Default: that
+   * of the `ClusterManager`, or 67,108,864 (64 MiB).
    */
   maxQueue?: number;
 }

@@ -9,7 +9,7 @@ const MAX_SPARE_CHUNKS = 64;
 /** ms after which those that nobody needed are given up. */
 const SPARE_TIMEOUT = 30_000;
 
-const LENGTH_BYTES = 4;
+const HEAD = 4;
 
 const spare: Buffer[] = [];
 let giveUp: NodeJS.Timeout | undefined;
@@ -55,7 +55,7 @@ export class PackedMessages {
 
   /** @param message as `packed()` gives it */
   push(message: Buffer): void {
-    const length = LENGTH_BYTES + message.length;
+    const length = HEAD + message.length;
     let last = this.#chunks.at(-1);
     if (last === undefined || last.end + length > last.bytes.length) {
       const bytes = length > CHUNK ? Buffer.allocUnsafeSlow(length) : takeChunk();
@@ -63,7 +63,7 @@ export class PackedMessages {
       this.#chunks.push(last);
     }
     last.bytes.writeUInt32LE(message.length, last.end);
-    message.copy(last.bytes, last.end + LENGTH_BYTES);
+    message.copy(last.bytes, last.end + HEAD);
     last.end += length;
     this.#bytes += message.length;
   }
@@ -73,7 +73,7 @@ export class PackedMessages {
     const [first] = this.#chunks;
     if (first === undefined) return undefined;
     const size = first.bytes.readUInt32LE(this.#start);
-    const begin = this.#start + LENGTH_BYTES;
+    const begin = this.#start + HEAD;
     // A copy: views in the message would be views of the chunk, which is used again.
     const message: object = deserialize(Buffer.from(first.bytes.subarray(begin, begin + size)));
     this.#bytes -= size;

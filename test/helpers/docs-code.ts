@@ -39,3 +39,12 @@ export function blocksOf(page: string): Block[] {
     code,
   }));
 }
+
+/** The command lines of a block, without their comments; a line that ends in "\\" goes on. */
+export function commandsOf({ code }: Block): string[] {
+  return code
+    .replaceAll("\\\n", "")
+    .split("\n")
+    .map((line) => line.replace(/\s+#.*$/, "").trim())
+    .filter((line) => line !== "");
+}

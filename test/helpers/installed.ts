@@ -1,9 +1,20 @@
-import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { readFileSync, rmSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Test } from "tap";
 import { ROOT, run } from "./spawned.js";
+
+let packed: Promise<string> | undefined;
+
+/** The package as npm packs it, once for each process. */
+async function pack(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "packed-"));
+  process.once("exit", () => rmSync(dir, { recursive: true }));
+  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", dir], { cwd: ROOT });
+  const [name = ""] = await readdir(dir);
+  return join(dir, name);
+}
 
 /**
  * A folder of an application that has installed the package as npm packs it, socket.io, and `others`.
@@ -12,14 +23,15 @@ import { ROOT, run } from "./spawned.js";
 export async function installed(t: Test, others: readonly string[] = []): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "app-"));
   t.teardown(() => rm(dir, { recursive: true }));
-  await run("npm", ["pack", "--ignore-scripts", "--pack-destination", dir], { cwd: ROOT });
   const modules = join(dir, "node_modules");
   await mkdir(join(modules, ".bin"), { recursive: true });
-  await run("sh", ["-c", "tar xf *.tgz && mv package node_modules/socket-supervisor"], {
-    cwd: dir,
-  });
+  packed ??= pack();
+  await run("tar", ["xf", await packed], { cwd: dir });
+  await rename(join(dir, "package"), join(modules, "socket-supervisor"));
   const { bin, dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   for (const [name, file] of Object.entries<string>(bin)) {
+    // As npm does it.
+    await chmod(join(modules, "socket-supervisor", file), 0o755);
     await symlink(join("../socket-supervisor", file), join(modules, ".bin", name));
   }
   // `npm install` would fetch them: they are there already.

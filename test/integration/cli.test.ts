@@ -32,7 +32,7 @@ t.test("status: a table of 80 columns, or JSON", async (t) => {
   t.match(JSON.parse(json.stdout), { phase: "running", count: 3, sessions: 1 });
 });
 
-t.test("list: all clusters of this user", async (t) => {
+t.test("list: all clusters of this user", { skip: onlyInGate }, async (t) => {
   const { name: first, cluster } = await named(t, { count: 1 });
   const { name: second } = await named(t, { count: 2 });
   const { code, stdout } = await cli(t, "list");
@@ -53,7 +53,7 @@ t.test("list: all clusters of this user", async (t) => {
   );
 });
 
-t.test("a status that is not for a screen has no escape codes", async (t) => {
+t.test("a status that is not for a screen has no escape codes", { skip: onlyInGate }, async (t) => {
   const { name } = await named(t, { count: 1 });
   const args = [join(ROOT, "dist/cli.js"), "status", "--watch", "--name", name];
   const running = start(t, process.execPath, args);

@@ -16,7 +16,7 @@ for (const transports of ALL_TRANSPORTS) {
   for (const shared of [false, true]) {
     if (shared && transports === "websocket") continue; // one connection each, by its nature
     const way = `${transports}, ${shared ? "on used connections" : "on their own connections"}`;
-    const skip = shared || transports === "websocket" ? false : onlyInGate;
+    const skip = shared && transports === "polling" ? false : onlyInGate;
     t.test(`clients of Socket.IO 2: ${way}`, { skip }, async (t) => {
       const cluster = await startCluster(t, { exec: "counts-forwarded.js", env: allow() });
       const clients = await trio(t, cluster);

@@ -53,7 +53,7 @@ const all = [
 const few = ["an array, with everything"];
 
 for (const { name, options, env } of all) {
-  const skip = few.includes(name) || "IO_MODULE" in env ? false : onlyInGate;
+  const skip = few.includes(name) ? false : onlyInGate;
   t.test(`CORS, ${name}: every worker answers like a single process`, { skip }, async (t) => {
     const plain = await RawConnection.open(await plainServer(t, options));
     const cluster = await startCluster(t, { env });
@@ -63,11 +63,13 @@ for (const { name, options, env } of all) {
 
     const wanted = await exchange(plain);
     const owners = new Set<number>();
+    const got: Told[][] = [];
     for (let n = 0; n < 6 || (owners.size < 3 && n < 24 && wanted.sid !== NOBODY); n++) {
       const { answers, sid } = await exchange(shared);
-      t.same(answers, wanted.answers);
+      got.push(answers);
       if (sid !== NOBODY) owners.add(await callOver(shared, sid, "pid"));
     }
+    t.same(got, new Array(got.length).fill(wanted.answers));
     if (wanted.sid !== NOBODY) t.ok(owners.size === 3 && owners.has(here), "sessions everywhere");
   });
 }

@@ -7,17 +7,16 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
 import { connectClient } from "../helpers/clients.js";
-import { blocksOf } from "../helpers/docs-code.js";
+import { blocksOf, commandsOf as commandsIn } from "../helpers/docs-code.js";
+import { plainNode } from "../helpers/examples.js";
 import { type PageApp, pageApp } from "../helpers/pages-app.js";
-import type { Spawned } from "../helpers/spawned.js";
+import { ROOT, run, type Spawned } from "../helpers/spawned.js";
 
-/** The command lines of a page, without their comments; a line that ends in "\" goes on. */
+/** The command lines of a page. */
 function commandsOf(page: string): string[] {
   return blocksOf(page)
     .filter(({ language }) => language === "sh")
-    .flatMap(({ code }) => code.replaceAll("\\\n", "").split("\n"))
-    .map((line) => line.replace(/\s+#.*$/, "").trim())
-    .filter((line) => line !== "");
+    .flatMap(commandsIn);
 }
 
 /** The one that begins so. */
@@ -31,6 +30,12 @@ async function endsWell(t: Test, running: Spawned): Promise<void> {
   running.child.kill("SIGTERM");
   t.same(await running.exit(), { code: 0, signal: null });
   t.equal(running.stderr, "");
+}
+
+/** What `npx` runs is stopped as the pages say it: npx itself does not hand on every signal. */
+async function stops(t: Test, app: PageApp, running: Spawned): Promise<void> {
+  await app.run(command("docs/operate.md", "npx socket-supervisor stop"));
+  t.same(await running.exit(), { code: 0, signal: null });
 }
 
 async function connects(t: Test, { url }: PageApp): Promise<void> {
@@ -65,7 +70,7 @@ t.test("docs/options.md: the error is the one of the comment", async (t) => {
   t.ok(comment !== "" && running.stderr.includes(`OptionError: ${comment}`), running.stderr);
 });
 
-t.test("docs/observe.md: the status port answers, with both commands", async (t) => {
+t.test("docs/observe.md: the status port answers", async (t) => {
   const app = await pageApp(t, "docs/observe.md");
   const status = `http://127.0.0.1:${app.statusPort}`;
   const running = await app.ready("node server.mjs");
@@ -140,10 +145,10 @@ t.test("docs/start.md: its server and its commands", async (t) => {
     const { stdout } = await app.run(command(page, `npx socket-supervisor ${name}`));
     t.match(stdout, name === "status" ? "4 of 4 workers ready" : "4 workers replaced");
   }
-  await endsWell(t, running);
+  await stops(t, app, running);
   const watching = await app.ready(commandsOf(page).find((line) => line.endsWith("--watch")) ?? "");
   t.match(watching.stdout, ": 1 worker on http://localhost:");
-  await endsWell(t, watching);
+  await stops(t, app, watching);
 });
 
 t.test("docs/operate.md: its commands, one after the other", async (t) => {
@@ -176,5 +181,14 @@ t.test("README.md: an unchanged server", async (t) => {
   await app.run('cp server.mjs server.js && echo \'{"type":"module"}\' > package.json');
   const running = await app.ready(command("README.md", "npx socket-supervisor start"));
   t.match(await (await fetch(app.url)).text(), /^answered by/);
-  await endsWell(t, running);
+  await stops(t, app, running);
+});
+
+t.test("examples/load/server.js, and the load test that CONTRIBUTING.md has", async (t) => {
+  const running = plainNode(t, ["examples/load/server.js"], { PORT: "0", WORKERS: "2" });
+  const [, url = ""] = await running.says(/^(http:\S+) is ready: 2 workers$/m);
+  const load = commandsOf("CONTRIBUTING.md").find((line) => / load /.test(line)) ?? "";
+  const words = load.replace("http://localhost:7001", url).split(/\s+/).slice(2);
+  const { stdout } = await run(process.execPath, ["dist/cli.js", ...words], { cwd: ROOT });
+  t.match(stdout, /100 connected, 0 never/);
 });

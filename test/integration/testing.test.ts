@@ -281,7 +281,7 @@ for (const mode of ["throws", "late", "forgets"]) {
   });
 }
 
-t.test("a runner that is killed leaves nothing", async (t) => {
+t.test("a runner that is killed leaves nothing", { skip: onlyInGate }, async (t) => {
   const { running, pids } = startRunner(t, [SAMPLE], "killed");
   await running.says(/here/);
   t.equal(pids().filter(isAlive).length, 3);
@@ -289,12 +289,16 @@ t.test("a runner that is killed leaves nothing", async (t) => {
   await gone(t, pids(), 5_000);
 });
 
-t.test("it works in a thread, and leaves nothing when that is terminated", async (t) => {
-  const { running } = startRunner(t, [fixture("runners/thread.mjs")], "");
-  t.equal((await running.exit()).code, 0, running.stderr);
-  const { sum, closedPids, pids } = JSON.parse(running.stdout);
-  t.equal(sum, 3);
-  t.equal(closedPids.length, 1);
-  t.equal(pids.length, 3);
-  await gone(t, [...closedPids, ...pids], 5_000);
-});
+t.test(
+  "it works in a thread, and leaves nothing when that is terminated",
+  { skip: onlyInGate },
+  async (t) => {
+    const { running } = startRunner(t, [fixture("runners/thread.mjs")], "");
+    t.equal((await running.exit()).code, 0, running.stderr);
+    const { sum, closedPids, pids } = JSON.parse(running.stdout);
+    t.equal(sum, 3);
+    t.equal(closedPids.length, 1);
+    t.equal(pids.length, 3);
+    await gone(t, [...closedPids, ...pids], 5_000);
+  },
+);

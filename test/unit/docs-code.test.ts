@@ -1,9 +1,10 @@
 // All programs in the pages: each parses, has its imports, and asks this package only for what it has.
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import t from "tap";
-import { blocksOf, pages } from "../helpers/docs-code.js";
+import { blocksOf, commandsOf, pages } from "../helpers/docs-code.js";
 import { ROOT } from "../helpers/spawned.js";
 
 const PROGRAMS = ["js", "ts", "mjs", "cjs"];
@@ -17,7 +18,11 @@ const nameOf = ({ page, name, line, code }: (typeof programs)[number]): string =
 
 t.test("every program of a page says the name of its file first", async (t) => {
   t.ok(programs.length > 25, `${programs.length} programs`);
-  for (const program of programs) t.ok(nameOf(program), `${program.page}:${program.line}`);
+  const unnamed = programs.filter((program) => nameOf(program) === "");
+  t.same(
+    unnamed.map(({ page, line }) => `${page}:${line}`),
+    [],
+  );
 });
 
 /** What of TypeScript's errors in JavaScript is not about types: no syntax, no such name or module. */
@@ -78,7 +83,12 @@ t.test("every program parses, and has its imports", async (t) => {
     ["control/export.mjs", 'import { noSuchThing } from "socket-supervisor";\nnoSuchThing();\n'],
     ["control/types.ts", 'export const n: number = "";\n'],
   ]);
-  const said = await complaints(new Map([...files, ...control]));
+  // By itself: what does not parse keeps the compiler from everything else.
+  const broken = new Map([["syntax.mjs", "const a = ;\n"]]);
+  const [said, saidOfBroken] = await Promise.all([
+    complaints(new Map([...files, ...control])),
+    complaints(broken),
+  ]);
   for (const path of control.keys()) {
     t.ok(
       said.some((line) => line.startsWith(path)),
@@ -89,6 +99,49 @@ t.test("every program parses, and has its imports", async (t) => {
     said.filter((line) => !line.startsWith("control/")),
     [],
   );
-  // By itself: what does not parse keeps the compiler from everything else.
-  t.match(await complaints(new Map([["syntax.mjs", "const a = ;\n"]])), [/^syntax\.mjs/]);
+  t.match(saidOfBroken, [/^syntax\.mjs/]);
+});
+
+/** Every kind of command that the pages have, and where it is run; or why it is not. */
+const COMMANDS: readonly (readonly [RegExp, where: string])[] = [
+  [/^npm install (--save-dev )?[\w.@ -]+$/, "test/helpers/installed.ts has what it would install"],
+  [/^node server\.mjs$/, "test/integration/quick-start.gate.test.ts"],
+  [
+    /^(npx socket-supervisor (start|status|reload|list|scale|inspect|load|stop)\b.*|node --test)$/,
+    "test/integration/docs-programs.gate.test.ts",
+  ],
+  [/^npm ci( && .*)?$/, ".ci/run begins so"],
+  [/^npm run dev$/, "does not end"],
+  [/^(PORT=7001 HOST=127\.0\.0\.1 )?node bootstrap\.js$/, "test/integration/chat.gate.test.ts"],
+  [/^node examples\/load\/server\.js$/, "test/integration/docs-programs.gate.test.ts"],
+  [/^npm run bench(:\w+)?( -- .*)?$/, "test/integration/bench.gate.test.ts runs a part"],
+  [
+    /^(nginx|haproxy|apache2|caddy|node proxy\.mjs)\b/,
+    "test/integration/proxies.gate.test.ts, proxies-two-machines.gate.test.ts",
+  ],
+  [
+    /^pm2 (start|trigger|sendSignal|describe|stop)\b/,
+    "test/integration/pm2.gate.test.ts, start-pm2.test.ts",
+  ],
+  [
+    /^(sudo|docker|journalctl|cd) /,
+    "needs root or a daemon; test/integration/deploy.test.ts checks and imitates what it says",
+  ],
+];
+
+t.test("every command of a page is run somewhere, or it is said why not", async (t) => {
+  const commands = pages()
+    .flatMap(blocksOf)
+    .filter(({ language }) => language === "sh")
+    .flatMap(commandsOf);
+  t.ok(commands.length > 50, `${commands.length} commands`);
+  t.same(
+    commands.filter((command) => !COMMANDS.some(([pattern]) => pattern.test(command))),
+    [],
+  );
+  const unused = COMMANDS.filter(([pattern]) => !commands.some((line) => pattern.test(line)));
+  t.same(unused, [], "each kind is there");
+  for (const [, where] of COMMANDS) {
+    for (const [path] of where.matchAll(/test\/[\w/.-]+\.ts/g)) t.ok(existsSync(path), path);
+  }
 });

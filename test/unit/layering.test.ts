@@ -178,5 +178,9 @@ t.test("files are small", async (t) => {
 t.test("nothing is spread only to please the formatter", async (t) => {
   const dodge = /\.\.\.\{|\.\.\.\[[^\]]*\](?=[,\s]*[\]}])/;
   t.match("{ ...{ a, b }, c }", dodge, "this test finds one");
-  for (const { path, text } of files) t.notMatch(withoutComments(text), dodge, path);
+  const found = files.filter(({ text }) => dodge.test(withoutComments(text)));
+  t.same(
+    found.map(({ path }) => path),
+    [],
+  );
 });

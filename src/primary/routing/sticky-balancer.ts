@@ -103,11 +103,8 @@ export class StickyBalancer {
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#parts.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
-    if (handle === undefined || handle.handoffs.bytes > handle.terms.maxQueue) {
-      refuse(handoff.socket, 503);
-    } else {
-      this.#channelOf(handle).push(handoff);
-    }
+    if (handle === undefined) refuse(handoff.socket, 503);
+    else this.#channelOf(handle).push(handoff);
   }
 
   /** The worker of the client's last session, for a connection that tells nothing of itself. */

@@ -1,11 +1,15 @@
 import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { debug, workerStates } from "../../diagnostics.js";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
 import { isToPrimary, type ToPrimary } from "../../protocol/messages.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
+
+/** How long the end of a worker that was never ready waits for what it has written (ms). */
+const LAST_WORDS = 250;
 
 interface RegistryEvents {
   /** A worker process was started. */
@@ -218,8 +222,26 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.#onGone(handle);
     this.#handles.delete(worker.id);
     forgetLater(worker, handle.ports.size > 0);
-    this.emit("exit", handle, handle.describeExit(code, signal));
+    const tell = () => this.emit("exit", handle, handle.describeExit(code, signal));
+    // Why it did not boot is in its last words, which can come after its end.
+    if (handle.wasReady) tell();
+    else afterLastWords(worker.process.stderr, tell);
   }
+}
+
+/** Calls back when all has been read that was written, or soon: a child of its own may go on writing. */
+function afterLastWords(stderr: Readable | null | undefined, act: () => void): void {
+  if (!stderr || stderr.closed) {
+    act();
+    return;
+  }
+  const done = () => {
+    clearTimeout(timer);
+    stderr.off("close", done);
+    act();
+  };
+  const timer = setTimeout(done, LAST_WORDS);
+  stderr.once("close", done);
 }
 
 function isOurs(message: unknown): boolean {

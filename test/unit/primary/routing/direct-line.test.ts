@@ -150,8 +150,10 @@ t.test("R4 R8 whatever happens, each socket ends in one place", async () => {
     fc.oneof(
       fc.constant({ do: "send" as const }),
       fc.record({ do: fc.constant("take" as const), at: fc.nat(20) }),
+      fc.constant({ do: "mark" as const }),
+      fc.constant({ do: "look" as const }),
       fc.record({ do: fc.constant("answer" as const), at: fc.nat(20) }),
-      fc.record({ do: fc.constant("tell" as const), missing: fc.boolean() }),
+      fc.constant({ do: "tell" as const }),
       fc.constant({ do: "withdraw" as const }),
     ),
     { maxLength: 60 },
@@ -162,29 +164,49 @@ t.test("R4 R8 whatever happens, each socket ends in one place", async () => {
       const items = new Map<number, Handoff>();
       /** In the worker: what it took after it had seen that it may. */
       const taken = new Set<number>();
+      /** Marked, and then seen as withdrawn: the worker does not know who was first. */
+      const missing: number[] = [];
       let seen = 0;
+      let marked: number | undefined;
+      const look = () => {
+        if (marked === undefined) return;
+        if (worker.isWithdrawn) missing.push(marked);
+        else taken.add(marked);
+        seen = marked;
+        marked = undefined;
+      };
       for (const step of steps) {
         if (step.do === "send") {
           const item = handoff();
           if (it.send(item, user)) items.set(sent.at(-1) as number, item);
-        } else if (step.do === "take") {
+        } else if (step.do === "take" || step.do === "mark") {
           // The worker sees them in order.
-          for (; seen < sent.length && seen < step.at; seen++) {
-            const n = seen + 1;
-            marks.set(n, "taken");
-            if (!worker.isWithdrawn) taken.add(n);
+          look();
+          for (const upTo = step.do === "take" ? step.at : 0; seen < sent.length && seen < upTo; ) {
+            marked = seen + 1;
+            marks.set(marked, "taken");
+            look();
           }
+          if (step.do === "mark" && seen < sent.length) {
+            marked = seen + 1;
+            marks.set(marked, "taken");
+          }
+        } else if (step.do === "look") {
+          look();
         } else if (step.do === "answer") {
           if (taken.has(step.at)) marks.set(step.at, "answered");
         } else if (step.do === "tell") {
-          it.told(seen, []);
+          it.told(seen, missing.splice(0));
         } else {
           it.withdraw();
         }
       }
+      for (const [n, { socket }] of items) {
+        if (socket.destroyed && !taken.has(n)) throw new Error(`${n} has no worker`);
+      }
       it.end();
       for (const [n, { socket }] of items) {
-        const isBack = heard.back.some((item) => item.socket === socket);
+        const isBack = [...heard.back, ...heard.lost].some((item) => item.socket === socket);
         const isAnswered = marks.get(n) === "answered";
         if (isBack && isAnswered) throw new Error(`${n} has two workers`);
         if (!isBack && !socket.destroyed) throw new Error(`${n} is forgotten`);

@@ -51,6 +51,21 @@ t.test("B2 news that leave for a worker that stands still are no progress of it"
   t.ok(room > 5, "while there was news");
 });
 
+t.test("B2 those who wait for a worker that stands still count, too", async (t) => {
+  keepRunning(t);
+  const primary = new MemoryPrimary();
+  const a = await primary.start(0, 10_000);
+  const b = await primary.start();
+  await b.mesh.ready();
+  for (const ofB of primary.net.connections) ofB.pause();
+  const first = a.mesh.told();
+  t.ok(a.mesh.stats.queue < 10_000, "one alone is nothing");
+  const told = Promise.all(Array.from({ length: 100 }, () => a.mesh.told()));
+  await until("b is given up", () => a.stuck.length > 0);
+  t.match(a.stuck, [{ id: b.id, why: /does not read/ }]);
+  await Promise.all([first, told]); // and nobody waits any more
+});
+
 t.test("B2 within the bound nobody is watched", async (t) => {
   const guard = new QueueGuard(100, () => t.fail("given up"), 1);
   const peer = { isClosed: false, waiting: 100, progress: 0 };
