@@ -20,6 +20,14 @@ export interface HandoffEvent {
   returned: boolean;
 }
 
+/** A worker told that it has a connection (in the primary). */
+export interface HandoffTakenEvent {
+  /** Of the worker. */
+  pid: number | undefined;
+  /** ms since it was known what the connection is; the worker tells some of it up to 20 ms late. */
+  duration: number;
+}
+
 /** An Engine.IO session opened (in its worker). */
 export interface SessionOpenedEvent {
   sid: string;
@@ -80,6 +88,7 @@ export interface AdapterMessageEvent {
 /** What is published by channel, beside `version`. */
 export interface DiagnosticsEvents {
   "socket-supervisor:handoff": HandoffEvent;
+  "socket-supervisor:handoff-taken": HandoffTakenEvent;
   "socket-supervisor:session-opened": SessionOpenedEvent;
   "socket-supervisor:session-closed": SessionClosedEvent;
   "socket-supervisor:forward": ForwardEvent;
@@ -107,6 +116,7 @@ class Seam<Name extends keyof DiagnosticsEvents> {
 }
 
 export const handoffs = new Seam("socket-supervisor:handoff");
+export const takenHandoffs = new Seam("socket-supervisor:handoff-taken");
 export const openedSessions = new Seam("socket-supervisor:session-opened");
 export const closedSessions = new Seam("socket-supervisor:session-closed");
 export const forwards = new Seam("socket-supervisor:forward");

@@ -3,6 +3,7 @@ export type {
   DiagnosticsEvents,
   ForwardEvent,
   HandoffEvent,
+  HandoffTakenEvent,
   LeaseEvent,
   ReloadEvent,
   SessionClosedEvent,
@@ -18,6 +19,17 @@ export {
   WorkerBootError,
   type WorkerExit,
 } from "./errors.js";
+export type {
+  Flow as ScriptFlow,
+  Limits as ScriptLimits,
+  LoadScript,
+  Phase as ScriptPhase,
+  Row as ScriptRow,
+  Scenario as ScriptScenario,
+  ScriptSocket,
+  ScriptUser,
+  Step as ScriptStep,
+} from "./load/script/types.js";
 export { answerLoadTest } from "./load/server.js";
 export type {
   ClusterManagerEvents,

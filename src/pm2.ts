@@ -18,7 +18,7 @@ export interface Pm2Subject extends Pick<Manager, "status" | "reload" | "on" | "
   readonly options: Pick<ResolvedManagerOptions, "logger" | "stopTimeout" | "workerInitTimeout">;
 }
 
-type Metrics = Record<string, { value: number | string; historic: boolean }>;
+type Metrics = Record<string, { value: number | string; historic: boolean; unit?: string }>;
 
 /** What pm2 understands on the IPC channel, besides `"ready"`. */
 type ToPm2 =
@@ -76,15 +76,21 @@ function setting(env: Environment, name: string, variable: string, byDefault: nu
 
 /** As much of a status as pm2 shows. */
 type Counted = Pick<ClusterStatus, "count" | "restarts" | "sessions"> & {
-  workers: readonly Pick<ClusterStatus["workers"][number], "state">[];
+  primary: Pick<ClusterStatus["primary"], "rss">;
+  workers: readonly (Pick<ClusterStatus["workers"][number], "state"> & {
+    vitals: { rss: number } | null;
+  })[];
 };
 
-export function pm2Metrics({ count, restarts, sessions, workers }: Counted): Metrics {
+export function pm2Metrics({ count, restarts, sessions, workers, primary }: Counted): Metrics {
   const ready = workers.filter(({ state }) => state === "ready").length;
+  const bytes = workers.reduce((sum, { vitals }) => sum + (vitals?.rss ?? 0), primary.rss);
   return {
     workers: { value: `${ready}/${count}`, historic: false },
     sessions: { value: sessions, historic: true },
     restarts: { value: restarts, historic: true },
+    // pm2's own figure is the primary's.
+    memory: { value: Math.round(bytes / 1024 / 1024), historic: true, unit: "MB" },
   };
 }
 

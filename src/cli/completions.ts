@@ -1,4 +1,5 @@
 import { CliError } from "./client.js";
+import { FLAGS } from "./load-flags.js";
 
 /** What each command takes, for the shells. */
 export const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
@@ -9,7 +10,7 @@ export const FLAGS_OF: Readonly<Record<string, readonly string[]>> = {
   scale: ["name", "socket"],
   inspect: ["close", "name", "socket"],
   stop: ["name", "socket"],
-  load: [],
+  load: Object.keys(FLAGS).filter((name) => name !== "help"),
   completions: [],
   help: [],
 };

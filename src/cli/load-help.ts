@@ -1,9 +1,9 @@
 export const LOAD_HELP = `Usage: socket-supervisor load <url> [options]
 
-Connects many socket.io-client clients to a server that answers "echo", as in
-io.on("connection", answerLoadTest) with answerLoadTest of "socket-supervisor",
-and tells what users would have seen. docs/load.md says what each number means.
-Needs: npm install socket.io-client
+Connects many socket.io-client clients to any Socket.IO server, and tells what
+users would have seen. A server with io.on("connection", answerLoadTest), which
+"socket-supervisor" exports, is asked for more; --script plays your own events.
+docs/load.md says what each number means. Needs: npm install socket.io-client
 
 Clients:
   --clients <n>           how many (100)
@@ -23,6 +23,10 @@ Messages:
   --broadcasts <n>        per second, of all clients together (0)
   --rooms <n>             spread clients over rooms; broadcasts go to one each
 
+Script:
+  --script <file>         users with events of your own, instead of the above:
+                          JSON or a module, as docs/load.md has it
+
 Test:
   --duration <s>          that are measured (10)
   --warm-up <s>           before that, after the ramp (2)
@@ -35,6 +39,8 @@ Test:
 
 Result:
   --json                  one line of JSON
+  --html <file>           the report with plots, in one file
+  --csv <file>            a line for each second
   --max-errors <n>        exit with 1 when there are more errors,
   --max-p99 <ms>          when echoes or broadcasts take longer,
   --max-lost <n>          or when more messages are lost

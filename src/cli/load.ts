@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { OptionError } from "../errors.js";
@@ -6,7 +6,6 @@ import type { ClusterControl } from "../load/cluster-watch.js";
 import { LoadError } from "../load/errors.js";
 import {
   choice,
-  LOAD_FLAGS,
   type LoadOptions,
   loadOptions,
   SCENARIOS,
@@ -14,26 +13,33 @@ import {
   type Values,
 } from "../load/options.js";
 import { preflight, readLimits } from "../load/preflight.js";
+import type { Report } from "../load/report.js";
+import { reportHtml } from "../load/report-html.js";
 import { progressText, reportText } from "../load/report-text.js";
 import { runLoad } from "../load/run.js";
+import { type LoadedScript, loadScript } from "../load/script/file.js";
+import { brokenThresholds } from "../load/script/result.js";
 import { findAddress } from "../load/target.js";
-import { broken, THRESHOLD_FLAGS, thresholds } from "../load/thresholds.js";
+import { broken, thresholds } from "../load/thresholds.js";
+import { timelineCsv } from "../load/timeline.js";
 import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import { CliError, callJson, callLines, controlSocket } from "./client.js";
 import { explainUnknown } from "./flags.js";
+import { FLAGS } from "./load-flags.js";
 import { LOAD_HELP } from "./load-help.js";
 
-const FLAGS = {
-  ...LOAD_FLAGS,
-  ...THRESHOLD_FLAGS,
-  help: { type: "boolean", short: "h" },
-  json: { type: "boolean" },
-  ca: { type: "string" },
-  name: { type: "string" },
-  socket: { type: "string" },
-  scenario: { type: "string" },
-  "i-own-this-host": { type: "boolean" },
-} as const;
+/** What a script says itself. */
+const SCRIPT_DECIDES = [
+  "clients",
+  "ramp",
+  "warm-up",
+  "duration",
+  "rate",
+  "payload",
+  "binary",
+  "rooms",
+  "broadcasts",
+];
 
 /** `socket-supervisor load`. @returns the exit code */
 export async function load(args: string[]): Promise<number> {
@@ -55,13 +61,17 @@ export async function load(args: string[]): Promise<number> {
 }
 
 async function loadUrl(url: string, values: Values): Promise<number> {
-  const options = loadOptions(url, values, caOf(values.ca));
+  const asked = loadOptions(url, values, caOf(values.ca));
+  const script = await scriptOf(values);
+  const options = script === undefined ? asked : withScript(asked, script);
   const limits = thresholds(values);
+  for (const name of ["html", "csv"] as const) tryToWrite(name, values[name]);
   const scenario = scenarioOf(values);
   const control = controlOf(values);
   await control?.status(); // before anything is started: is it there?
   const address = await findAddress(new URL(options.url), values["i-own-this-host"] === true);
-  const sources = preflight(options, address, readLimits());
+  const clients = Math.min(options.clients, script?.loaded.maxUsers ?? options.clients);
+  const sources = preflight({ ...options, clients }, address, readLimits());
   const interruption = new Interruption();
   const screen = new Screen(values.json === true);
   screen.line(summary(options, sources));
@@ -73,12 +83,14 @@ async function loadUrl(url: string, values: Values): Promise<number> {
     scenario,
     signal: interruption.signal,
     onProgress: (progress, elapsed) => {
-      if (progress.length > 0) screen.progress(progressText(progress, elapsed));
+      if (progress.length > 0) screen.progress(progressText(progress, elapsed, options));
     },
     onEvent: ({ at, what }) => screen.line(`${at.toFixed(1)} s measured: ${what}`),
   });
   screen.end();
-  const failures = broken(limits, report);
+  const failures = [...broken(limits, report), ...brokenInScript(script, report)];
+  if (values.html !== undefined) writeFileSync(String(values.html), reportHtml(report, failures));
+  if (values.csv !== undefined) writeFileSync(String(values.csv), timelineCsv(report.timeline));
   const text = values.json
     ? `${JSON.stringify({ ...report, failures })}\n`
     : reportText(report, failures);
@@ -102,6 +114,54 @@ function caOf(file: Values[string]): string | undefined {
     return readFileSync(String(file), "utf8");
   } catch (error) {
     throw new OptionError("--ca", file, `a file with certificates (${(error as Error).message})`);
+  }
+}
+
+interface GivenScript {
+  file: string;
+  loaded: LoadedScript;
+}
+
+/** @throws OptionError when an option is given that the script decides */
+async function scriptOf(values: Values): Promise<GivenScript | undefined> {
+  if (values.script === undefined) return undefined;
+  const decided = Object.keys(values).find((name) => SCRIPT_DECIDES.includes(name));
+  if (decided !== undefined) {
+    const expected = "left out with --script, which says what clients do, when and how many";
+    throw new OptionError(`--${decided}`, values[decided], expected);
+  }
+  const file = resolve(String(values.script));
+  return { file, loaded: await loadScript(file) };
+}
+
+function withScript(options: LoadOptions, { file, loaded }: GivenScript): LoadOptions {
+  const { count, duration } = loaded.arrivals;
+  return {
+    ...options,
+    script: file,
+    clients: count,
+    duration,
+    ramp: 0,
+    warmUp: 0,
+    rate: 0,
+    broadcasts: 0,
+  };
+}
+
+function brokenInScript(script: GivenScript | undefined, report: Report): string[] {
+  if (script === undefined || report.script === undefined) return [];
+  const { errors, lostMessages: lost, latency } = report;
+  const sums = { errors, lost, connect: latency.connect };
+  return brokenThresholds(script.loaded.thresholds, report.script, sums);
+}
+
+/** A report that cannot be written should not be found out when the test is over. */
+function tryToWrite(name: string, file: Values[string]): void {
+  if (file === undefined) return;
+  try {
+    writeFileSync(String(file), "");
+  } catch (error) {
+    throw new OptionError(`--${name}`, file, `a file to write (${(error as Error).message})`);
   }
 }
 
@@ -133,8 +193,12 @@ function controlOf({ name, socket }: Values): ClusterControl | undefined {
   };
 }
 
-function summary({ clients, url, ramp, warmUp, duration }: LoadOptions, sources: string[]): string {
+function summary({ script, ...options }: LoadOptions, sources: string[]): string {
+  const { clients, url, ramp, warmUp, duration } = options;
   const from = sources.length > 0 ? ` from ${sources.length} addresses` : "";
+  if (script !== undefined) {
+    return `${clients} users${from} to ${url} over ${duration / 1_000} s, as ${script} says`;
+  }
   return (
     `${clients} clients${from} to ${url}: they start over ${ramp / 1_000} s, ` +
     `warm up for ${warmUp / 1_000} s, and are measured for ${duration / 1_000} s`

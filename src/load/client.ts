@@ -1,26 +1,26 @@
 import type { Agent } from "node:http";
 import type { Socket } from "socket.io-client";
 import { reasonOf } from "../connect-reason.js";
+import { type Connect, dial } from "./dial.js";
 import { DeliveryLedger, EchoLedger } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
-import { type Counts, count } from "./result.js";
+import type { Counts, ServerAbilities } from "./result.js";
+import { RoundTrips } from "./round-trip.js";
 import { type ClientPlan, firstMessageFrom, isBinary, messageAt } from "./schedule.js";
-
-/** socket.io-client's `io`. */
-export type Connect = typeof import("socket.io-client").io;
+import { count } from "./tally.js";
 
 /** What the clients of one process share. */
 export interface ClientContext {
   options: LoadOptions;
   connect: Connect;
   counts: Counts;
-  asksWorker: boolean;
+  server: ServerAbilities;
   /** Tells broadcasts of this test from those of others at the same server. */
   run: number;
   payloads: { text: string; binary: Buffer };
   /** ms since the start; messages are due at such times. */
   elapsed(): number;
-  record(what: "connect" | "echo" | "fanOut" | "lag", ms: number, dueAt: number): void;
+  record(what: "connect" | "echo" | "fanOut" | "lag" | "ping", ms: number, dueAt: number): void;
   recordOutage(ms: number): void;
 }
 
@@ -43,6 +43,9 @@ export class LoadClient {
   #lostAt: number | undefined;
   #worker: string | undefined;
   #isOver = false;
+  readonly #roundTrips = new RoundTrips();
+  /** When the last of Engine.IO's pings came, or else the connection was there. */
+  #pingedAt = 0;
 
   constructor(plan: ClientPlan, context: ClientContext, agent: Agent) {
     this.plan = plan;
@@ -102,43 +105,49 @@ export class LoadClient {
   #connect(): void {
     if (this.#isOver) return;
     const { options, connect } = this.#context;
-    const { transport } = this.plan;
-    const socket = connect(options.url + options.namespace, {
-      path: options.path,
-      transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
-      forceNew: true,
-      extraHeaders: options.headers,
-      // Its type is that of browsers, which have no agents.
-      agent: this.#agent as unknown as boolean,
-      rejectUnauthorized: !options.insecure,
-      ...(options.auth === undefined ? {} : { auth: options.auth }),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    });
+    const socket = dial(connect, options, { transport: this.plan.transport, agent: this.#agent });
     this.#socket = socket;
     socket.on("connect", () => this.#onConnect(socket));
     socket.on("connect_error", (error) => {
       if (!this.#isOver) count(this.#context.counts.handshakes.failed, reasonOf(error));
     });
     socket.on("disconnect", (reason) => this.#onDisconnect(reason));
+    socket.io.on("open", () => {
+      this.#pingedAt = this.#context.elapsed();
+    });
+    socket.io.on("ping", () => this.#onPing());
     socket.on("broadcast", (message: unknown) => this.#onBroadcast(message));
     // Not the callback of emit(): it is never called a second time, whatever the server sends.
-    socket.io.on("packet", ({ type, data }: { type: number; data?: unknown }) => {
+    socket.io.on("packet", (packet: { type: number; data?: unknown; nsp?: unknown }) => {
+      const answered = this.#roundTrips.answeredBy(packet);
+      if (answered !== undefined) this.#onAnswer(answered);
+      const { type, data } = packet;
       if (type !== ACK && type !== BINARY_ACK) return;
       const [reply] = Array.isArray(data) ? data : [];
       if (isEcho(reply)) this.#onEcho(reply);
     });
   }
 
-  #onConnect(socket: Socket): void {
-    const { counts, elapsed, record, asksWorker } = this.#context;
+  /** Engine.IO's: it comes as long after the last one as the handshake said, or is late. */
+  #onPing(): void {
+    const { elapsed, record, server } = this.#context;
     const now = elapsed();
+    const dueAt = this.#pingedAt + server.pingInterval;
+    if (this.#isUp) record("ping", Math.max(0, now - dueAt), dueAt);
+    this.#pingedAt = now;
+  }
+
+  #onConnect(socket: Socket): void {
+    const { counts, elapsed, record, server } = this.#context;
+    const now = elapsed();
+    this.#roundTrips.connected(socket.io.engine);
     this.#isUp = true;
     counts.handshakes.ok++;
     if (this.#wasConnected) counts.reconnects++;
     else record("connect", now - this.plan.startsAt, this.plan.startsAt);
     if (this.#lostAt !== undefined) this.#context.recordOutage(now - this.#lostAt);
     this.#lostAt = undefined;
-    if (asksWorker) {
+    if (server.worker !== null) {
       socket.emit("worker", (pid: unknown) => {
         this.#worker = String(pid);
       });
@@ -177,12 +186,13 @@ export class LoadClient {
     count(counts.connectionsLost, reason);
     this.#lostAt = now;
     this.deliveries.disconnected(now);
+    this.#roundTrips.disconnected();
     this.echo.lose();
   }
 
   #schedule(): void {
-    const { options, elapsed } = this.#context;
-    if (options.rate === 0 || this.#isOver) return;
+    const { options, elapsed, server } = this.#context;
+    if (options.rate === 0 || server.question === "nothing" || this.#isOver) return;
     const dueAt = messageAt(options, this.plan, this.#next);
     this.#timer = setTimeout(() => {
       // All that are due, each with its own time: a late process does not get out of sending them.
@@ -197,6 +207,10 @@ export class LoadClient {
   #send(dueAt: number, now: number): void {
     this.#context.record("lag", now - dueAt, dueAt);
     const n = this.echo.send(dueAt);
+    if (this.#context.server.question === "namespace") {
+      this.#roundTrips.ask(n);
+      return;
+    }
     this.#socket?.emit("echo", { load: true, n, payload: this.#payload(n) }, () => {});
   }
 
@@ -210,6 +224,10 @@ export class LoadClient {
       this.echo.wrong();
       return;
     }
+    this.#onAnswer(n);
+  }
+
+  #onAnswer(n: unknown): void {
     const dueAt = this.echo.answer(n);
     if (dueAt !== undefined) this.#context.record("echo", this.#context.elapsed() - dueAt, dueAt);
   }

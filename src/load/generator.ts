@@ -1,16 +1,25 @@
 /** A generator: a process of its own, which `run.ts` forks and drives over IPC. */
 import http from "node:http";
 import https from "node:https";
-import type { Connect } from "./client.js";
+import type { Connect } from "./dial.js";
 import { LoadError } from "./errors.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
 import { probe } from "./probe.js";
 import type { FromGenerator, ToGenerator } from "./result.js";
+import { type LoadedScript, loadScript } from "./script/file.js";
+import { ScriptSwarm } from "./script/script-swarm.js";
 import { type Route, Swarm } from "./swarm.js";
 
-let setup: { options: LoadOptions; route: Route; connect: Connect } | undefined;
-let swarm: Swarm | undefined;
+interface Setup {
+  options: LoadOptions;
+  route: Route;
+  connect: Connect;
+  script: LoadedScript | undefined;
+}
+
+let setup: Setup | undefined;
+let swarm: Swarm | ScriptSwarm | undefined;
 
 function send(message: FromGenerator): void {
   process.send?.(message);
@@ -19,7 +28,8 @@ function send(message: FromGenerator): void {
 async function handle(message: ToGenerator): Promise<void> {
   if (message.type === "setup") {
     const { options, ...route } = message;
-    setup = { options, route, connect: await loadClient() };
+    const script = options.script === undefined ? undefined : await loadScript(options.script);
+    setup = { options, route, script, connect: await loadClient() };
     // A redirect is followed without the client's own agent.
     const agent = pinnedAgent(options, route.address, undefined);
     if (agent instanceof https.Agent) https.globalAgent = agent;
@@ -28,14 +38,17 @@ async function handle(message: ToGenerator): Promise<void> {
     return;
   }
   if (!setup) throw new Error("not set up");
-  const { options, route, connect } = setup;
+  const { options, route, connect, script } = setup;
   switch (message.type) {
     case "probe":
       send({ type: "probed", server: await probe(options, route, connect) });
       break;
     case "start": {
-      const { at: startsAt, asksWorker } = message;
-      const own = new Swarm(options, route, { connect, startsAt, asksWorker });
+      const { at: startsAt, server } = message;
+      const own =
+        script === undefined
+          ? new Swarm(options, route, { connect, startsAt, server })
+          : new ScriptSwarm(options, route, { connect, startsAt, script });
       swarm = own;
       own.start();
       setInterval(() => send({ type: "progress", progress: own.progress() }), 1_000).unref();

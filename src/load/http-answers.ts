@@ -1,6 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { type Counts, count } from "./result.js";
+import type { Counts } from "./result.js";
+import { count } from "./tally.js";
 
 /**
  * Counts each HTTP answer to this process by its status, whatever the client makes of it: a `400`

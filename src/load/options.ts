@@ -38,6 +38,8 @@ export interface LoadOptions {
   processes: number;
   /** Number of loopback addresses to connect from; 0: as many as the ports need. */
   sourceAddresses: number;
+  /** The file that says what the clients do (absolute). */
+  script: string | undefined;
 }
 
 /** Values of options as `parseArgs()` gives them. */
@@ -95,6 +97,7 @@ export function loadOptions(url: string, values: Values, ca: string | undefined)
     seed: whole(values, "seed", 1, 0, 2 ** 32 - 1),
     processes: whole(values, "processes", 1, 1, 1_024),
     sourceAddresses: whole(values, "source-addresses", 0, 0, 254),
+    script: undefined,
   };
 }
 

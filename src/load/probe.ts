@@ -1,14 +1,18 @@
 import type { Socket } from "socket.io-client";
 import { reasonOf } from "../connect-reason.js";
-import type { Connect } from "./client.js";
+import { type Connect, dial } from "./dial.js";
 import { LoadError } from "./errors.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
 import type { ServerAbilities } from "./result.js";
+import { isTaken, LEAVE, RoundTrips } from "./round-trip.js";
 import type { Route } from "./swarm.js";
 
 /** ms that the server gets for each step. */
 const PATIENCE = 5_000;
+
+/** Engine.IO's own default (ms), where the first connection did not tell. */
+const PING_INTERVAL = 25_000;
 
 const FIX =
   'Put this into it: import { answerLoadTest } from "socket-supervisor"; ' +
@@ -26,32 +30,40 @@ export async function probe(
   connect: Connect,
 ): Promise<ServerAbilities> {
   const agent = pinnedAgent(options, address, sources[0]);
-  const { transports, namespace, path, headers, auth, ca, insecure, url } = options;
-  const socket = connect(url + namespace, {
-    path,
-    transports: ["polling", "websocket", "upgrade"].includes(transports)
-      ? transports === "upgrade"
-        ? ["polling", "websocket"]
-        : [transports]
-      : ["polling", "websocket"],
-    forceNew: true,
-    extraHeaders: headers,
-    agent: agent as unknown as boolean,
-    rejectUnauthorized: !insecure,
-    ...(auth === undefined ? {} : { auth }),
-    ...(ca === undefined ? {} : { ca }),
+  const { transports, namespace, url } = options;
+  const transport = transports === "mixed" ? "upgrade" : transports;
+  const socket = dial(connect, options, { transport, agent });
+  let pingInterval = PING_INTERVAL;
+  socket.io.engine.on("handshake", (handshake) => {
+    pingInterval = handshake.pingInterval;
   });
   try {
     await connected(socket, url + namespace);
-    const reply = await ask(socket, "echo", { load: true, n: 0, payload: "" });
-    if ((reply as { load?: unknown } | undefined)?.load !== true) {
-      throw new LoadError(
-        `The server did not answer "echo" with what it was sent within ${PATIENCE / 1_000} s. ${FIX}`,
-      );
+    const asked = [
+      ask(socket, "echo", { load: true, n: 0, payload: "" }),
+      ask(socket, "worker"),
+    ] as const;
+    const roundTrip = tryRoundTrip(socket);
+    // A server that answers what came later will not answer what came before.
+    const last = roundTrip.then((isAnswered) =>
+      isAnswered ? later(PATIENCE / 5) : later(PATIENCE),
+    );
+    const [echo, pid] = await Promise.all(asked.map((answer) => Promise.race([answer, last])));
+    const answersEcho = (echo as { load?: unknown } | null | undefined)?.load === true;
+    if (options.broadcasts > 0) {
+      if (!answersEcho) {
+        throw new LoadError(
+          '--broadcasts needs a server that answers "echo", and this one did not within ' +
+            `${PATIENCE / 1_000} s. ${FIX}`,
+        );
+      }
+      await tryBroadcast(socket, options);
     }
-    if (options.broadcasts > 0) await tryBroadcast(socket, options);
-    const worker = await ask(socket, "worker", undefined, PATIENCE / 5);
-    return { worker: typeof worker === "number" ? worker : null };
+    return {
+      question: answersEcho ? "echo" : (await roundTrip) ? "namespace" : "nothing",
+      worker: typeof pid === "number" ? pid : null,
+      pingInterval,
+    };
   } finally {
     socket.off();
     socket.disconnect();
@@ -88,6 +100,32 @@ function hint(reason: string): string {
   if (reason.includes("Invalid namespace")) return " Is --namespace right?";
   if (reason.startsWith("refused by the server")) return " Does it need --auth or --header?";
   return "";
+}
+
+/** Whether the server refuses a namespace that does not exist. */
+function tryRoundTrip(socket: Socket): Promise<boolean> {
+  const trips = new RoundTrips();
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), PATIENCE);
+    const done = (isRefused: boolean): void => {
+      clearTimeout(timer);
+      resolve(isRefused);
+    };
+    socket.io.on("packet", (packet) => {
+      if (trips.answeredBy(packet) !== undefined) done(true);
+      if (!isTaken(packet)) return;
+      socket.io.engine.write(LEAVE);
+      done(false);
+    });
+    trips.connected(socket.io.engine);
+    trips.ask(0);
+  });
+}
+
+function later(ms: number): Promise<undefined> {
+  return new Promise((resolve) => {
+    setTimeout(() => resolve(undefined), ms);
+  });
 }
 
 async function tryBroadcast(socket: Socket, { rooms }: LoadOptions): Promise<void> {

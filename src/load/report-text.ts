@@ -1,20 +1,22 @@
 import { type Latency, mergedLatency } from "./latency.js";
+import type { LoadOptions } from "./options.js";
 import { inconsistencies, type Report } from "./report.js";
-import { type Progress, type Tally, total } from "./result.js";
+import type { Progress } from "./result.js";
+import { type Tally, total } from "./tally.js";
 
 /** The report for people. docs/load.md has the meaning of each number. */
 export function reportText(report: Report, brokenThresholds: readonly string[]): string {
-  const { options, seconds, interrupted, spread } = report;
+  const { options, seconds, interrupted, spread, script } = report;
   const head =
-    `${fixed(seconds)} s measured${interrupted ? " (interrupted)" : ""}: ` +
-    `${number(options.clients)} clients (${options.transports}), ${options.processes} ` +
+    `${fixed(seconds)} s ${script ? "played" : "measured"}${interrupted ? " (interrupted)" : ""}: ` +
+    `${number(options.clients)} ${script ? "users" : "clients"} (${options.transports}), ${options.processes} ` +
     `${options.processes === 1 ? "process" : "processes"}, seed ${options.seed}`;
   const lines = [
     head,
     "",
+    ...userLines(report),
     ...connectionLines(report),
-    "",
-    ...messageLines(report),
+    ...paragraph(messageLines(report)),
     "",
     ...latencyLines(report),
     ...(spread ? ["", `Workers (by ${spread.by}): ${tally(spread.workers)}`] : []),
@@ -27,6 +29,17 @@ export function reportText(report: Report, brokenThresholds: readonly string[]):
     ...section("Failed:", brokenThresholds),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** How far a script's users came. */
+function userLines({ script }: Report): string[] {
+  if (script === undefined) return [];
+  const { arrived, done, failed, skipped, unfinished } = script.users;
+  return [
+    `Users       ${number(arrived)} came = ${number(done)} did all + ${number(total(failed))} ` +
+      `failed + ${number(unfinished)} unfinished + ${number(skipped)} skipped`,
+    ...Object.entries(failed).map(([why, times]) => `            ${number(times)}: ${why}`),
+  ];
 }
 
 function connectionLines({
@@ -55,9 +68,10 @@ function connectionLines({
   return lines;
 }
 
-function messageLines({ echo, broadcast, options }: Report): string[] {
+function messageLines({ echo, broadcast, options, question }: Report): string[] {
+  if (question === "nothing") return [];
   const lines = [
-    `Echo        ${number(echo.sent)} sent = ${number(echo.answered)} answered + ` +
+    `${question === "echo" ? "Echo        " : "Round trips "}${number(echo.sent)} sent = ${number(echo.answered)} answered + ` +
       `${number(echo.lost)} lost + ${number(echo.inFlight)} in flight`,
     `            ${number(echo.duplicates)} answered twice, ${number(echo.wrong)} answered wrongly`,
   ];
@@ -74,7 +88,12 @@ function messageLines({ echo, broadcast, options }: Report): string[] {
   ];
 }
 
-function latencyLines({ latency }: Report): string[] {
+/** How the answers to messages are called. */
+export function answersOf({ question }: Pick<Report, "question">): string {
+  return question === "echo" ? "echo" : "round trip";
+}
+
+function latencyLines({ latency, question, script }: Report): string[] {
   const titles = ["ms", "count", "p50", "p90", "p99", "p99.9", "max"];
   const row = (name: string, { count, p50, p90, p99, p999, max }: Latency): string[] => [
     name,
@@ -84,12 +103,15 @@ function latencyLines({ latency }: Report): string[] {
   const rows = [
     titles,
     row("connect", latency.connect),
-    row("echo", latency.echo),
+    row(answersOf({ question }), latency.echo),
     row("broadcast", latency.fanOut),
+    ...Object.entries(script?.measures ?? {}).map(([name, measured]) => row(name, measured)),
+    row("late pings", latency.ping),
     row("no connection", latency.outage),
   ].filter(([, count]) => count !== "0");
+  const width = Math.max(14, ...rows.map(([name = ""]) => name.length + 1));
   return rows.map(([name = "", ...cells]) =>
-    [name.padEnd(14), ...cells.map((cell) => cell.padStart(10))].join(""),
+    [name.padEnd(width), ...cells.map((cell) => cell.padStart(10))].join(""),
   );
 }
 
@@ -112,15 +134,28 @@ function processLines({ processes, generators }: Report): string[] {
 }
 
 /** One line while it runs. */
-export function progressText(progress: readonly Progress[], elapsed: number): string {
+export function progressText(
+  progress: readonly Progress[],
+  elapsed: number,
+  { script }: Pick<LoadOptions, "script">,
+): string {
   const sum = (of: (it: Progress) => number): number =>
     progress.reduce((total, it) => total + of(it), 0);
   const { p99, count } = mergedLatency(progress.map(({ recent }) => recent));
+  const [sent, answered] = [number(sum((it) => it.sent)), number(sum((it) => it.answered))];
+  const messages =
+    script === undefined
+      ? `${answered} of ${sent} messages answered`
+      : `${sent} messages sent, ${answered} things that were waited for came`;
   return (
     `${Math.round(elapsed / 1_000)} s: ${number(sum((it) => it.connected))} clients, ` +
-    `${number(sum((it) => it.answered))} of ${number(sum((it) => it.sent))} messages answered, ` +
+    `${messages}, ` +
     `${number(sum((it) => it.errors))} errors${count > 0 ? `, p99 ${fixed(p99)} ms` : ""}`
   );
+}
+
+function paragraph(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 function section(title: string, lines: readonly string[]): string[] {

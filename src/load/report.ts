@@ -9,14 +9,18 @@ import {
   httpErrors,
   LATENCIES,
   type LatencyName,
-  type Tally,
-  total,
+  type Question,
 } from "./result.js";
 import type { ScenarioEvent } from "./scenario.js";
+import { failedUsers, type ScriptReport, scriptReport } from "./script/result.js";
+import { type Tally, total } from "./tally.js";
+import type { Moment } from "./timeline.js";
 
 /** All that the test found; `--json` prints it. Durations in ms where nothing else is said. */
 export interface Report extends Counts {
   options: Omit<LoadOptions, "ca" | "auth" | "headers">;
+  /** What was asked of the server; `echo` counts the answers. */
+  question: Question;
   /** s that were measured, after the warm-up. */
   seconds: number;
   interrupted: boolean;
@@ -29,6 +33,10 @@ export interface Report extends Counts {
   latency: Record<LatencyName, Latency>;
   /** Sessions, or clients, of each worker; `undefined`: nobody could say. */
   spread: { by: "status" | "worker event"; workers: Tally } | undefined;
+  /** What became of a script's users. */
+  script: ScriptReport | undefined;
+  /** Second by second. */
+  timeline: readonly Moment[];
   processes: ProcessUse[];
   generators: GeneratorVitals[];
   events: ScenarioEvent[];
@@ -40,6 +48,7 @@ export interface Report extends Counts {
 
 export interface Findings {
   options: LoadOptions;
+  question: Question;
   /** ms */
   measured: number;
   interrupted: boolean;
@@ -49,10 +58,12 @@ export interface Findings {
   sessions: Tally | undefined;
   processes: ProcessUse[];
   events: ScenarioEvent[];
+  timeline: readonly Moment[];
 }
 
 export function buildReport(findings: Findings): Report {
-  const { results, measured, interrupted, sessions, processes, events } = findings;
+  const { results, question, timeline, measured, interrupted, sessions, processes, events } =
+    findings;
   const { ca, auth, headers, ...options } = findings.options;
   const counts = addCounts(results.map((result) => result.counts));
   const latency = Object.fromEntries(
@@ -61,12 +72,14 @@ export function buildReport(findings: Findings): Report {
   const { handshakes, http, echo, broadcast, workers } = counts;
   const { deliveries } = broadcast;
   const generators = results.map(({ vitals }) => vitals);
+  const script = scriptReport(results.flatMap((result) => result.script ?? []));
   const spread = sessions
     ? ({ by: "status", workers: sessions } as const)
     : ({ by: "worker event", workers } as const);
   return {
     ...counts,
     options,
+    question,
     seconds: measured / 1_000,
     interrupted,
     badRequests: (http.handshakes["400"] ?? 0) + (http.sessions["400"] ?? 0),
@@ -75,16 +88,47 @@ export function buildReport(findings: Findings): Report {
       httpErrors(http.sessions) +
       echo.wrong +
       echo.duplicates +
-      deliveries.duplicates,
+      deliveries.duplicates +
+      (script === undefined ? 0 : failedUsers(script)),
     lostMessages: echo.lost + broadcast.lost + deliveries.lost,
     latency,
+    script,
+    timeline,
     spread: total(spread.workers) > 0 ? spread : undefined,
     processes,
     generators,
     events,
-    warnings: generators.flatMap((it) => limitsOf(it, latency.lag)),
+    warnings: [
+      ...(script === undefined ? notMeasured(question) : skippedUsers(script)),
+      ...generators.flatMap((it) =>
+        limitsOf(it, latency.lag, script === undefined ? undefined : "users came"),
+      ),
+    ],
     problems: [...findings.problems],
   };
+}
+
+function skippedUsers({ users }: ScriptReport): string[] {
+  if (users.skipped === 0) return [];
+  return [
+    `${users.skipped} users did not come, since as many as maxUsers were there: raise it, or ` +
+      "lower the phases' rates.",
+  ];
+}
+
+/** What a server does not tell that has no `answerLoadTest()`. */
+function notMeasured(question: Question): string[] {
+  if (question === "echo") return [];
+  const instead =
+    question === "namespace"
+      ? "round trips are the server's refusals of a namespace that does not exist, without the " +
+        "application"
+      : "there are no round trips, since every namespace exists";
+  return [
+    `the server does not answer "echo": ${instead}. With answerLoadTest() in it, this measures ` +
+      "events and their acknowledgements, wrong and repeated answers, --payload and --binary, " +
+      "--broadcasts to --rooms. --script plays your own events.",
+  ];
 }
 
 /** From where on a generator measures itself. */
@@ -92,11 +136,15 @@ const FULL_CPU = 0.9;
 const LONG_DELAY = 50;
 
 /** What says that a generator could not keep up; the latencies are too high then. */
-export function limitsOf({ pid, cpu, delay }: GeneratorVitals, lag: Latency): string[] {
+export function limitsOf(
+  { pid, cpu, delay }: GeneratorVitals,
+  lag: Latency,
+  late = "messages left",
+): string[] {
   const signs: string[] = [];
   if (cpu >= FULL_CPU) signs.push(`it used ${Math.round(cpu * 100)} % of a core`);
   if (delay >= LONG_DELAY) signs.push(`its event loop was ${Math.round(delay)} ms late (p99)`);
-  if (lag.p99 >= LONG_DELAY) signs.push(`messages left ${Math.round(lag.p99)} ms late (p99)`);
+  if (lag.p99 >= LONG_DELAY) signs.push(`${late} ${Math.round(lag.p99)} ms late (p99)`);
   if (signs.length === 0) return [];
   return [
     `generator ${pid} was the limit: ${signs.join(", ")}. Latencies are its own to that extent; ` +
@@ -110,7 +158,7 @@ export function inconsistencies(report: Report): string[] {
   const { deliveries } = broadcast;
   const sums: (readonly [string, number, number])[] = [
     // Those of a generator that died are in no sum.
-    ...(generators.length < options.processes
+    ...(generators.length < options.processes || report.script !== undefined
       ? []
       : ([["clients", options.clients, clients.connected + clients.never]] as const)),
     ["handshakes", handshakes.ok, clients.connected + reconnects],

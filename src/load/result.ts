@@ -1,8 +1,7 @@
 import type { DeliveryCounts, EchoCounts, SentBroadcast } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
-
-/** How often, by reason, status or pid. */
-export type Tally = Record<string, number>;
+import type { ScriptResult } from "./script/result.js";
+import { addTrees, type Tally, total } from "./tally.js";
 
 /** All that is counted, in one process or, added up, in all. */
 export interface Counts {
@@ -35,7 +34,7 @@ export interface Counts {
   workers: Tally;
 }
 
-export const LATENCIES = ["connect", "echo", "fanOut", "outage", "lag"] as const;
+export const LATENCIES = ["connect", "echo", "fanOut", "ping", "outage", "lag"] as const;
 export type LatencyName = (typeof LATENCIES)[number];
 
 /** How busy a generator was while it measured. */
@@ -53,10 +52,21 @@ export interface GeneratorResult {
   /** Encoded histograms. */
   latencies: Record<LatencyName, string>;
   vitals: GeneratorVitals;
+  /** When the test has a script. */
+  script?: ScriptResult;
 }
+
+/**
+ * What clients ask the server: its event `echo`; else for a namespace that does not exist, which it
+ * refuses; nothing, where all namespaces exist.
+ */
+export type Question = "echo" | "namespace" | "nothing";
 
 /** What the server answers to the first try. */
 export interface ServerAbilities {
+  question: Question;
+  /** ms from one of Engine.IO's pings to the next, as the handshake says. */
+  pingInterval: number;
   /** Pid of the worker that answered, if it has the `worker` event. */
   worker: number | null;
 }
@@ -65,11 +75,13 @@ export type ToGenerator =
   | { type: "setup"; options: LoadOptions; index: number; address: string; sources: string[] }
   | { type: "probe" }
   /** `at`: on the monotonic clock, in ms. */
-  | { type: "start"; at: number; asksWorker: boolean }
+  | { type: "start"; at: number; server: ServerAbilities }
   | { type: "stop"; grace: number }
   | { type: "settle"; broadcasts: SentBroadcast[]; grace: number };
 
 export interface Progress {
+  /** The generator's. */
+  pid: number;
   connected: number;
   sent: number;
   answered: number;
@@ -105,35 +117,9 @@ export function emptyCounts(): Counts {
   };
 }
 
-/** A value of numbers in objects, of any depth. */
-type Tree = number | { [key: string]: Tree };
-
 /** Adds up what processes, or clients, have counted. */
 export function addCounts(parts: readonly Counts[]): Counts {
   return parts.reduce<Counts>((sum, part) => addTrees(sum, part), emptyCounts());
-}
-
-export function addTrees<T>(a: T, b: T): T {
-  return add(a as Tree, b as Tree) as T;
-}
-
-function add(a: Tree, b: Tree): Tree {
-  if (typeof a === "number" && typeof b === "number") return a + b;
-  if (typeof a !== "object" || typeof b !== "object") throw new Error("unlike counts");
-  const sum = { ...a };
-  for (const [key, value] of Object.entries(b)) {
-    const own = sum[key];
-    sum[key] = own === undefined ? value : add(own, value);
-  }
-  return sum;
-}
-
-export function total(tally: Tally): number {
-  return Object.values(tally).reduce((sum, count) => sum + count, 0);
-}
-
-export function count(tally: Tally, key: string): void {
-  tally[key] = (tally[key] ?? 0) + 1;
 }
 
 /** Answers that no session should get. */

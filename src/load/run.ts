@@ -3,10 +3,12 @@ import { type ClusterControl, ClusterWatch } from "./cluster-watch.js";
 import { LoadError } from "./errors.js";
 import { Generators } from "./generators.js";
 import type { LoadOptions, Scenario } from "./options.js";
-import { buildReport, type Report } from "./report.js";
-import type { Progress, Tally } from "./result.js";
+import { buildReport, type Findings, type Report } from "./report.js";
+import type { Progress, ServerAbilities } from "./result.js";
 import { playScenario, type ScenarioEvent } from "./scenario.js";
 import { monotonic } from "./swarm.js";
+import type { Tally } from "./tally.js";
+import { Timeline } from "./timeline.js";
 
 export interface Run {
   options: LoadOptions;
@@ -33,16 +35,22 @@ export async function runLoad(run: Run): Promise<Report> {
       (index) => ({ type: "setup", options, index, address, sources }),
       "loaded",
     );
-    const [probed] = await generators.ask(() => ({ type: "probe" }), "probed", 1);
-    const worker = probed?.server.worker ?? null;
-    if (control && worker !== null) await checkCluster(control, worker, options.url);
+    const server = options.script === undefined ? await probe(generators) : UNASKED;
+    if (control && server.worker !== null) {
+      await checkCluster(control, server.worker, options.url);
+    }
     const startsAt = monotonic() + LEAD;
-    generators.tell({ type: "start", at: startsAt, asksWorker: worker !== null });
+    generators.tell({ type: "start", at: startsAt, server });
+    const timeline = new Timeline();
     const progress = setInterval(() => {
-      run.onProgress(generators.takeProgress(), monotonic() - startsAt);
+      const latest = generators.takeProgress();
+      const elapsed = monotonic() - startsAt;
+      timeline.add(latest, elapsed);
+      run.onProgress(latest, elapsed);
     }, 1_000);
     try {
-      return await measure(run, generators, startsAt);
+      const findings = await measure(run, generators, startsAt);
+      return buildReport({ ...findings, question: server.question, timeline: timeline.moments });
     } finally {
       clearInterval(progress);
     }
@@ -51,7 +59,20 @@ export async function runLoad(run: Run): Promise<Report> {
   }
 }
 
-async function measure(run: Run, generators: Generators, startsAt: number): Promise<Report> {
+/** A script's clients ask what the script says. */
+const UNASKED: ServerAbilities = { question: "nothing", worker: null, pingInterval: 0 };
+
+async function probe(generators: Generators): Promise<ServerAbilities> {
+  const [probed] = await generators.ask(() => ({ type: "probe" }), "probed", 1);
+  if (probed === undefined) throw new LoadError("The first generator process died.");
+  return probed.server;
+}
+
+async function measure(
+  run: Run,
+  generators: Generators,
+  startsAt: number,
+): Promise<Omit<Findings, "question" | "timeline">> {
   const { options, control, signal } = run;
   const measuresFrom = startsAt + options.ramp + options.warmUp;
   const events: ScenarioEvent[] = [];
@@ -75,7 +96,7 @@ async function measure(run: Run, generators: Generators, startsAt: number): Prom
   const stopped = await generators.ask(() => ({ type: "stop", grace }), "stopped");
   const broadcasts = stopped.flatMap((it) => it.broadcasts);
   const results = await generators.ask(() => ({ type: "settle", broadcasts, grace }), "result");
-  return buildReport({
+  return {
     options,
     measured,
     interrupted,
@@ -84,7 +105,7 @@ async function measure(run: Run, generators: Generators, startsAt: number): Prom
     events,
     results: results.map(({ result }) => result),
     problems: [...generators.deaths, ...(failure === undefined ? [] : [failure])],
-  });
+  };
 }
 
 /** @returns what went wrong, if something did: what users saw of it matters all the more */

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ClientContext, type Connect, LoadClient } from "./client.js";
+import { type ClientContext, LoadClient } from "./client.js";
+import type { Connect } from "./dial.js";
 import { countHttpAnswers } from "./http-answers.js";
 import { LatencyRecorder } from "./latency.js";
 import type { SentBroadcast } from "./ledger.js";
 import type { LoadOptions } from "./options.js";
 import { pinnedAgent } from "./pinned-agent.js";
 import {
-  addTrees,
   type Counts,
   emptyCounts,
   type GeneratorResult,
@@ -14,9 +14,10 @@ import {
   LATENCIES,
   type LatencyName,
   type Progress,
-  total,
+  type ServerAbilities,
 } from "./result.js";
 import { broadcastPlan, clientPlan } from "./schedule.js";
+import { addTrees, total } from "./tally.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** Where a swarm connects to, and from. */
@@ -54,7 +55,7 @@ export class Swarm {
   constructor(
     options: LoadOptions,
     { index, address, sources }: Route,
-    { connect, startsAt, asksWorker }: { connect: Connect; startsAt: number; asksWorker: boolean },
+    { connect, startsAt, server }: { connect: Connect; startsAt: number; server: ServerAbilities },
   ) {
     this.#options = options;
     this.#startsAt = startsAt;
@@ -66,7 +67,7 @@ export class Swarm {
       options,
       connect,
       counts: this.#counts,
-      asksWorker,
+      server,
       run: startsAt,
       payloads: { text: "x".repeat(options.payload), binary: Buffer.alloc(options.payload, "x") },
       elapsed: this.#elapsed,
@@ -99,6 +100,7 @@ export class Swarm {
     const { handshakes, http } = this.#counts;
     const echo = this.#echoCounts();
     const progress = {
+      pid: process.pid,
       connected: this.#clients.filter(({ isConnected }) => isConnected).length,
       sent: echo.sent,
       answered: echo.answered,

@@ -1,5 +1,6 @@
 import { decimal, type Values, whole } from "./options.js";
 import type { Report } from "./report.js";
+import { answersOf } from "./report-text.js";
 
 /** What a run may have at the most; `undefined`: anything. */
 export interface Thresholds {
@@ -26,7 +27,7 @@ export function thresholds(values: Values): Thresholds {
   };
 }
 
-type Judged = Pick<Report, "errors" | "lostMessages" | "problems"> & {
+type Judged = Pick<Report, "question" | "errors" | "lostMessages" | "problems"> & {
   latency: Record<"echo" | "fanOut", { p99: number; count: number }>;
   clients: { connected: number };
 };
@@ -39,7 +40,10 @@ export function broken({ errors, p99, lost }: Thresholds, report: Judged): strin
   if (errors !== undefined && report.errors > errors) {
     found.push(`${report.errors} errors, more than --max-errors ${errors}`);
   }
-  for (const [name, value] of Object.entries({ echo: latency.echo, broadcast: latency.fanOut })) {
+  for (const [name, value] of Object.entries({
+    [answersOf(report)]: latency.echo,
+    broadcast: latency.fanOut,
+  })) {
     if (p99 !== undefined && value.p99 > p99) {
       found.push(`${name} p99 is ${value.p99} ms, more than --max-p99 ${p99}`);
     }

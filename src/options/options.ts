@@ -62,6 +62,13 @@ export interface ClusterManagerOptions {
   backoffForgetAfter?: number;
   /** ms over which a leaving worker's sessions are moved to the others. Default: 30,000. */
   drainTimeout?: number;
+  /**
+   * ms that a reload may take once the new workers are ready: the old ones get less than
+   * `drainTimeout` and `stopTimeout` then, but a second to end. Default: no limit.
+   */
+  reloadTimeout?: number;
+  /** Workers that a reload replaces at a time. Default: 1. */
+  reloadConcurrency?: number;
   /** ms that `stop()` may take before workers are killed. Default: 10,000. */
   stopTimeout?: number;
   /** ms without a heartbeat after which a worker is killed and replaced. Default: 10,000. */
@@ -97,12 +104,13 @@ export type ResolvedManagerOptions = Readonly<
     Omit<
       ClusterManagerOptions,
       | ("port" | "host" | "execArgv" | "exec" | "maxMemory" | "maxQueue" | "name")
-      | ("statusPort" | "statusToken")
+      | ("statusPort" | "statusToken" | "reloadTimeout")
     >
   > & {
     statusPort: number | undefined;
     statusToken: string | undefined;
     maxQueue: number | undefined;
+    reloadTimeout: number | undefined;
     name: string | undefined;
     exec: string | undefined;
     maxMemory: number | undefined;
@@ -180,6 +188,11 @@ export function resolveManagerOptions(
     backoffMax: milliseconds("backoffMax", options.backoffMax, 2_000),
     backoffForgetAfter: milliseconds("backoffForgetAfter", options.backoffForgetAfter, 10_000),
     drainTimeout: milliseconds("drainTimeout", options.drainTimeout, 30_000),
+    reloadTimeout:
+      options.reloadTimeout === undefined
+        ? undefined
+        : milliseconds("reloadTimeout", options.reloadTimeout, 0),
+    reloadConcurrency: integer("reloadConcurrency", options.reloadConcurrency, 1, 1, 1_024),
     stopTimeout: milliseconds("stopTimeout", options.stopTimeout, 10_000),
     hangTimeout: hangTimeout("hangTimeout", options.hangTimeout),
     maxMemory:

@@ -7,10 +7,10 @@
  * outdated, and replaced by the same steps as one that uses too much memory. So a crash in the
  * middle of it heals like any other.
  *
- * Invariants: at most one successor at a time, started only when every slot has a ready worker and
- * nobody is leaving (S8: at most one process above the count); an old worker that serves leaves only
- * when its successor and the workers of all other slots are ready (S1: never fewer ready workers than
- * slots). Only a worker that stands still under a debugger counts as serving though it does not: it
+ * Invariants: a successor is started only when every slot has a ready worker, and together with those
+ * that come and go there are at most `concurrency` processes above the count (S8; for memory's sake
+ * one); an old worker that serves leaves only when its successor and the workers of all other slots
+ * are ready (S1: never fewer ready workers than slots). Only a worker that stands still under a debugger counts as serving though it does not: it
  * is nobody's fault, and may take hours. A stop wants no slots at all: then everybody is leaving.
  */
 
@@ -42,6 +42,8 @@ export interface Facts<W extends WorkerFacts> {
   leaving: readonly W[];
   /** Wanted. */
   generation: number;
+  /** Workers that a reload replaces at a time. */
+  concurrency: number;
 }
 
 export type Action<W extends WorkerFacts> =
@@ -69,7 +71,7 @@ export interface Plan<W extends WorkerFacts> {
  * facts; it ends with no actions.
  */
 export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<W> {
-  const { slots, leaving, generation } = facts;
+  const { slots, leaving, generation, concurrency } = facts;
   const actions: Action<W>[] = [];
   let wakeAt = Number.POSITIVE_INFINITY;
 
@@ -92,12 +94,14 @@ export function plan<W extends WorkerFacts>(facts: Facts<W>, now: number): Plan<
       else wakeAt = Math.min(wakeAt, spawnAt);
     }
   }
-  const settled =
-    actions.length === 0 &&
-    leaving.length === 0 &&
-    slots.every((slot) => isVacant(slot) || isServing(slot));
-  const outdated = slots.find(({ worker }) => worker && isOutdated(worker, generation));
-  if (settled && outdated !== undefined) actions.push({ type: "surge", slot: outdated });
+  const outdated = slots.find(
+    ({ worker, successor }) => worker && !successor && isOutdated(worker, generation),
+  );
+  if (actions.length === 0 && outdated?.worker !== undefined && slots.every(isFilled)) {
+    const limit = outdated.worker.generation < generation ? concurrency : 1;
+    const extra = leaving.length + slots.filter(({ successor }) => successor !== undefined).length;
+    if (extra < limit) actions.push({ type: "surge", slot: outdated });
+  }
   return { actions, wakeAt };
 }
 
@@ -121,7 +125,7 @@ function othersServe<W extends WorkerFacts>(
   slots: readonly SlotFacts<W>[],
   but: SlotFacts<W>,
 ): boolean {
-  return slots.every((slot) => slot === but || isVacant(slot) || isServing(slot));
+  return slots.every((slot) => slot === but || isFilled(slot));
 }
 
 export function isOutdated(worker: WorkerFacts, generation: number): boolean {
@@ -144,6 +148,11 @@ function isServing<W extends WorkerFacts>(
 ): slot is SlotFacts<W> & { worker: W } {
   const { worker, successor } = slot;
   return worker !== undefined && successor === undefined && serves(worker);
+}
+
+/** Has a worker that serves, though another one may be to take its place; or stays empty. */
+function isFilled<W extends WorkerFacts>(slot: SlotFacts<W>): boolean {
+  return isVacant(slot) || (slot.worker !== undefined && serves(slot.worker));
 }
 
 function isEnding({ state }: WorkerFacts): boolean {

@@ -109,6 +109,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> implement
       if (this.#server !== undefined && this.#isStarting()) {
         await listen(this.#server, this.options, this.#handles(), this.#stopSignal.signal);
       }
+      await this.checkWorkers();
       if (!this.#isStarting()) throw stopped("start()");
       this.#phase = "running";
       await this.#operations.open();
@@ -126,7 +127,7 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> implement
   }
 
   /**
-   * Replaces all workers, one at a time, by new ones that load their file afresh: the new one is
+   * Replaces all workers, `reloadConcurrency` at a time, by new ones that load their file afresh: the new one is
    * ready before the old one's sessions are moved, over `drainTimeout`. Service goes on.
    *
    * @returns when every old worker has ended. During a reload it gives the next one's promise.
@@ -209,6 +210,13 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> implement
       primary: primaryStatus(),
     };
   }
+
+  /**
+   * What workers that are ready have to fulfil besides, before anybody is told that the cluster is.
+   *
+   * @internal
+   */
+  protected async checkWorkers(): Promise<void> {}
 
   /** Where it listens, if it does: in a way that a browser understands. */
   #sayReady(): void {

@@ -56,7 +56,7 @@ export type Faults = Record<"drop" | "twice" | "wrong" | "refuse" | "mute" | "do
 /** A server with faults. `faults()` ends it. */
 export async function startBroken(
   t: Test,
-  how: Partial<Record<keyof Faults | "muteOne" | "doubleOne" | "silent", number>>,
+  how: Partial<Record<keyof Faults | "muteOne" | "doubleOne" | "silent" | "takesAll", number>>,
 ): Promise<{ url: string; faults(): Promise<Faults> }> {
   const server = start(t, process.execPath, [fixture("load-broken.js")], {
     BREAK: JSON.stringify(how),

@@ -39,6 +39,12 @@ t.test("what monitors and people ask", async (t) => {
   t.equal(valuesOf(text, "socket_supervisor_workers_unscraped").get(""), 0);
   const handoffs = [...valuesOf(text, "socket_supervisor_handoffs_total").values()];
   t.ok(handoffs.reduce((sum, count) => sum + count, 0) >= 7, `the connections above: ${handoffs}`);
+  const taken = valuesOf(text, "socket_supervisor_handoff_duration_seconds_count").get("") ?? 0;
+  t.ok(taken >= 7, `${taken} hand-offs were measured`);
+  const within = valuesOf(text, "socket_supervisor_handoff_duration_seconds_bucket");
+  t.equal(within.get('le="+Inf"'), taken);
+  const all = valuesOf(text, "socket_supervisor_resident_memory_bytes").get("") ?? 0;
+  t.ok(all > 3e7, `${all} bytes of three processes`);
   for (const name of ["worker", "primary"]) {
     for (const [, value] of valuesOf(text, `socket_supervisor_${name}_resident_memory_bytes`)) {
       t.ok(value > 1e7, `${name}: ${value} bytes`);

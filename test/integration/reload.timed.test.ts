@@ -1,48 +1,12 @@
 import { once } from "node:events";
-import { request } from "node:http";
 import type { Socket } from "socket.io-client";
 import t from "tap";
 import type { ReloadReport } from "../../src/index.js";
 import { ALL_TRANSPORTS, connectClient } from "../helpers/clients.js";
-import { isAlive, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isAlive, startCluster } from "../helpers/cluster.js";
 import { isWhole, onlyInGate } from "../helpers/gate.js";
 import { callOver, get, openSession, RawConnection, sessionTarget } from "../helpers/raw.js";
-
-/** Opens fresh sessions until it is stopped; collects what went wrong. */
-function openSessionsAllTheTime(port: number, loops: number) {
-  const errors: string[] = [];
-  let opened = 0;
-  let stopped = false;
-  const loop = async () => {
-    while (!stopped) {
-      await new Promise<void>((resolve) => {
-        const req = request(
-          { port, host: "127.0.0.1", agent: false, path: "/socket.io/?EIO=4&transport=polling" },
-          async (res) => {
-            let body = "";
-            for await (const chunk of res.setEncoding("utf8")) body += chunk;
-            if (res.statusCode === 200 && body.startsWith("0{")) opened++;
-            else errors.push(`${res.statusCode} ${body}`);
-            resolve();
-          },
-        );
-        req.once("error", (error) => {
-          errors.push(error.message);
-          resolve();
-        });
-        req.end();
-      });
-    }
-  };
-  const done = Promise.all(Array.from({ length: loops }, loop));
-  return {
-    async stop() {
-      stopped = true;
-      await done;
-      return { errors, opened };
-    },
-  };
-}
+import { openSessionsAllTheTime, watchProcesses } from "../helpers/reloads.js";
 
 /** When the client's connection dropped. */
 const drops = (sockets: Socket[]): number[] => {
@@ -100,28 +64,6 @@ t.test("S1 S2 a reload under load: no handshake fails, sessions move one by one"
   t.ok(fewestReady >= 3, `S1: ${fewestReady} ready`);
   t.ok(mostProcesses <= 4, `S8: ${mostProcesses} processes`);
 });
-
-/** Asks for the status over and over. */
-function watchProcesses(cluster: TestCluster) {
-  let fewestReady = Number.POSITIVE_INFINITY;
-  let mostProcesses = 0;
-  let stopped = false;
-  const done = (async () => {
-    while (!stopped) {
-      const { workers } = await cluster.status();
-      fewestReady = Math.min(fewestReady, workers.filter(({ state }) => state === "ready").length);
-      mostProcesses = Math.max(mostProcesses, workers.length);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  })();
-  return {
-    async stop() {
-      stopped = true;
-      await done;
-      return { fewestReady, mostProcesses };
-    },
-  };
-}
 
 t.test(
   "S2 a polling session gets its close in a proper response, and downloads finish",

@@ -1,9 +1,13 @@
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import t from "tap";
+import { newName } from "../helpers/cli.js";
+import { fixture } from "../helpers/cluster.js";
 import { onlyInGate } from "../helpers/gate.js";
 import { freePort } from "../helpers/proxies.js";
+import { ROOT } from "../helpers/spawned.js";
 import { launchUnchanged } from "../helpers/unchanged.js";
 
 const TWO = ["--workers", "2"];
@@ -26,6 +30,21 @@ for (const [file, what] of [
     t.notMatch(running.stdout, /workers on/);
   });
 }
+
+t.test(
+  "who waits for the cluster is not told that it is ready when the ports differ",
+  async (t) => {
+    const args = ["start", fixture("unchanged/own-port.mjs"), "--name", newName(), ...TWO];
+    const env = { ...process.env, PORT: String(await freePort()) };
+    const child = fork(join(ROOT, "dist/cli.js"), args, { env, stdio: "ignore", execArgv: [] });
+    t.teardown(() => child.kill("SIGKILL"));
+    const told: unknown[] = [];
+    child.on("message", (message) => told.push(message));
+    const [code] = await once(child, "exit");
+    t.equal(code, 1);
+    t.same(told, []);
+  },
+);
 
 t.test("a server that never listens is told what was expected", async (t) => {
   const dir = t.testdir({

@@ -80,11 +80,14 @@ t.test("which processes are cluster workers of pm2", async (t) => {
 
 t.test("metrics: of the workers, those that are ready", async (t) => {
   const states = ["ready", "starting", "ready", "hung", "draining"] as const;
-  const workers = states.map((state) => ({ state }));
-  t.same(pm2Metrics({ count: 4, restarts: 7, sessions: 12, workers }), {
+  const MB = 1024 * 1024;
+  const vitals = { rss: 50 * MB };
+  const workers = states.map((state) => ({ state, vitals: state === "starting" ? null : vitals }));
+  t.same(pm2Metrics({ count: 4, restarts: 7, sessions: 12, workers, primary: { rss: 50 * MB } }), {
     workers: { value: "2/4", historic: false },
     sessions: { value: 12, historic: true },
     restarts: { value: 7, historic: true },
+    memory: { value: 250, historic: true, unit: "MB" },
   });
 });
 
@@ -120,7 +123,7 @@ function underPm2(t: Test, reload: Pm2Subject["reload"]) {
   t.intercept(process, "env", { value: { ...FORK, kill_timeout: "1" } });
   const events = new EventEmitter();
   const workers: Pick<WorkerStatus, "state">[] = [{ state: "starting" }];
-  const status = { count: 1, restarts: 0, sessions: 0, workers };
+  const status = { count: 1, restarts: 0, sessions: 0, workers, primary: { rss: 0 } };
   const warnings: string[] = [];
   const logger = { ...console, warn: (line: string) => warnings.push(line) };
   const manager: Pm2Subject = {

@@ -78,6 +78,13 @@ export const METRICS = {
     labels: ["worker"],
     help: "Connections that a worker was handed by the primary; begins anew with each process.",
   },
+  socket_supervisor_handoff_duration_seconds: {
+    type: "histogram",
+    labels: [],
+    help:
+      "Time from when the primary knew what a connection is until a worker told that it has it; " +
+      "workers tell it up to 0.02 s late.",
+  },
   socket_supervisor_forwarded_requests_total: {
     type: "counter",
     labels: ["worker"],
@@ -144,6 +151,11 @@ export const METRICS = {
     labels: [],
     help: "Sessions that reloads have moved to new workers.",
   },
+  socket_supervisor_resident_memory_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "Resident memory of the primary and all workers; what they share counts for each.",
+  },
   socket_supervisor_primary_resident_memory_bytes: {
     type: "gauge",
     labels: [],
@@ -171,7 +183,7 @@ export const METRICS = {
   },
 } as const satisfies Record<
   string,
-  { type: "gauge" | "counter"; labels: readonly string[]; help: string }
+  { type: "gauge" | "counter" | "histogram"; labels: readonly string[]; help: string }
 >;
 
 export type MetricName = keyof typeof METRICS;

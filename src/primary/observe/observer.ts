@@ -27,14 +27,11 @@ export class Observer {
     const name = options.name ?? defaultName(process.cwd());
     const journal = new Journal(manager, registry, pool);
     const app = new AppMetrics(registry);
-    const server = new StatusServer(
-      { port, host, token, name },
-      journal,
-      new Metrics(journal, app),
-      logger,
-    );
+    const metrics = new Metrics(journal, app);
+    const server = new StatusServer({ port, host, token, name }, journal, metrics, logger);
     this.#close = () => {
       server.close();
+      metrics.close();
       app.close();
       journal.close();
     };

@@ -1,10 +1,15 @@
 import type { WorkerStatus } from "../../manager-contract.js";
-import type { MetricName } from "./metric-table.js";
+import type { METRICS, MetricName } from "./metric-table.js";
+
+/** Those that are told as one number for each worker. */
+type Told = {
+  [K in MetricName]: (typeof METRICS)[K]["type"] extends "histogram" ? never : K;
+}[MetricName];
 
 type Read = (worker: WorkerStatus) => number | undefined;
 
 /** What the processes of a slot have together. */
-const SUMS: readonly (readonly [MetricName, Read])[] = [
+const SUMS: readonly (readonly [Told, Read])[] = [
   ["socket_supervisor_sessions", ({ sessions }) => sessions],
   ["socket_supervisor_worker_resident_memory_bytes", ({ vitals }) => vitals?.rss],
   ["socket_supervisor_worker_cpu_seconds_total", ({ vitals }) => vitals?.cpuTime],
@@ -19,7 +24,7 @@ const SUMS: readonly (readonly [MetricName, Read])[] = [
 ];
 
 /** Of what the one counts that has most. */
-const MAXIMA: readonly (readonly [MetricName, Read])[] = [
+const MAXIMA: readonly (readonly [Told, Read])[] = [
   ["socket_supervisor_worker_uptime_seconds", ({ uptime }) => uptime / 1_000],
   [
     "socket_supervisor_worker_event_loop_utilization_ratio",
@@ -37,12 +42,12 @@ const MAXIMA: readonly (readonly [MetricName, Read])[] = [
  */
 export function tellWorkers(
   workers: readonly WorkerStatus[],
-  set: (name: MetricName, value: number, labels: { worker: string }) => void,
+  set: (name: Told, value: number, labels: { worker: string }) => void,
 ): void {
   for (const number of new Set(workers.map((worker) => worker.number))) {
     const ofSlot = workers.filter((worker) => worker.number === number);
     const labels = { worker: String(number) };
-    const tell = (name: MetricName, read: Read, merge: (values: number[]) => number): void => {
+    const tell = (name: Told, read: Read, merge: (values: number[]) => number): void => {
       const values = ofSlot.map(read).filter((value) => value !== undefined);
       if (values.length > 0) set(name, merge(values), labels);
     };

@@ -63,7 +63,7 @@ export class AcknowledgedLine implements HandoffLine {
     if (handoff !== undefined && user !== undefined) {
       if (received || handoff.socket.destroyed) {
         handoff.socket.destroy(); // only our copy: the connection is the worker's now
-        user.arrived(1);
+        user.arrived([handoff]);
       } else {
         user.lost(handoff);
       }

@@ -66,7 +66,7 @@ export class DirectLine implements HandoffLine {
 
   /** The worker has seen all up to number `upTo`, but for those that are `missing`. */
   told(upTo: number, missing: readonly number[]): void {
-    const arrived = new Map<LineUser, number>();
+    const arrived = new Map<LineUser, Handoff[]>();
     const lost: UnderWay[] = [];
     for (const [n, item] of this.#underWay) {
       if (n > upTo) break;
@@ -75,10 +75,12 @@ export class DirectLine implements HandoffLine {
         lost.push(item);
       } else {
         item.handoff.socket.destroy(); // only our copy: the connection is the worker's now
-        arrived.set(item.user, (arrived.get(item.user) ?? 0) + 1);
+        const others = arrived.get(item.user);
+        if (others === undefined) arrived.set(item.user, [item.handoff]);
+        else others.push(item.handoff);
       }
     }
-    for (const [user, count] of arrived) user.arrived(count);
+    for (const [user, handoffs] of arrived) user.arrived(handoffs);
     for (const { handoff, user } of lost) user.lost(handoff);
     if (this.#state === "withdrawn" && upTo >= this.#last) {
       // It goes on, and has seen that all it had not taken was withdrawn.

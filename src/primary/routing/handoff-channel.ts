@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { handoffs } from "../../diagnostics.js";
+import { handoffs, takenHandoffs } from "../../diagnostics.js";
 import { HANDOFF_PATIENCE, HANDOFF_RETRIES, MAX_WAITING_HANDOFFS } from "../../limits.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { Handoff, HandoffLine, HandoffLines, LineUser } from "./handoff.js";
@@ -76,9 +76,15 @@ export class HandoffChannel implements LineUser {
     if (taken.length > 0) this.#events.onGone(taken);
   }
 
-  arrived(count: number): void {
-    this.#underWay -= count;
-    this.#handle.tookHandoffs(count);
+  arrived(arrived: readonly Handoff[]): void {
+    this.#underWay -= arrived.length;
+    this.#handle.tookHandoffs(arrived.length);
+    if (takenHandoffs.isHeard) {
+      const now = performance.now();
+      for (const { since } of arrived) {
+        takenHandoffs.tell({ pid: this.#handle.pid, duration: now - since });
+      }
+    }
     this.#endPatience();
     if (this.#underWay > 0 && !this.#closed) this.#startPatience();
   }

@@ -11,6 +11,8 @@ export interface Handoff {
   readonly opensSession: boolean;
   /** The server that accepted it. */
   readonly listener: Listener;
+  /** When it was known what it is (ms, monotonic). */
+  readonly since: number;
   /** A worker has given it back. */
   readonly returned: boolean;
   /** A worker died with it unanswered: it may be what killed that worker. */
@@ -42,8 +44,8 @@ export interface HandoffLine {
 
 /** Who gives sockets to a line, and hears what became of them. */
 export interface LineUser {
-  /** The worker has one more of them, or several; the primary's copies are closed. */
-  arrived(count: number): void;
+  /** The worker has these; the primary's copies are closed. */
+  arrived(handoffs: readonly Handoff[]): void;
   /** It did not arrive, and can be sent again. */
   lost(handoff: Handoff): void;
   /** They were sent, and are not the worker's: in the order in which they were. */

@@ -55,7 +55,8 @@ export class StickyBalancer {
   attachTo(server: Server): void {
     const route = (socket: Socket, bytes: Uint8Array, target: string, returned = false): void => {
       if (!stopReads(socket)) return; // closed meanwhile
-      this.#route({ socket, bytes, listener, returned, ...readSessionQuery(target) });
+      const since = performance.now();
+      this.#route({ socket, bytes, listener, since, returned, ...readSessionQuery(target) });
     };
     const listener = this.#parts.listeners.add(false, this.#options.name, (socket, bytes) => {
       socket.on("error", () => socket.destroy());
@@ -84,7 +85,8 @@ export class StickyBalancer {
     takeConnections(server, (socket) => {
       socket.on("error", () => socket.destroy());
       const unknown = { sid: undefined, opensSession: false };
-      this.#route({ socket, bytes, listener, returned: false, ...unknown });
+      const since = performance.now();
+      this.#route({ socket, bytes, listener, since, returned: false, ...unknown });
     });
   }
 

@@ -1,5 +1,6 @@
 import type { SupervisorError } from "../../errors.js";
-import type { Facts } from "../../policy/reconcile.js";
+import { type LeavingTime, leavingTime } from "../../policy/drain.js";
+import { type Facts, isOutdated } from "../../policy/reconcile.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import { PoolWaits } from "./pool-waits.js";
 import type { PoolWorker } from "./pool-worker.js";
@@ -18,9 +19,17 @@ export class PoolState implements Facts<PoolWorker> {
   /** The last generation that a reload completed. */
   #goodGeneration = 0;
 
-  /** @param stallTimeout see `PoolWaits` */
-  constructor(stallTimeout: number) {
+  readonly concurrency: number;
+  /** ms, monotonic: when the last reload has to be done. */
+  #reloadEndsAt = Number.POSITIVE_INFINITY;
+
+  /**
+   * @param stallTimeout see `PoolWaits`
+   * @param concurrency workers that a reload replaces at a time
+   */
+  constructor(stallTimeout: number, concurrency = 1) {
     this.waits = new PoolWaits(stallTimeout);
+    this.concurrency = concurrency;
   }
 
   get slots(): readonly Slot[] {
@@ -72,9 +81,21 @@ export class PoolState implements Facts<PoolWorker> {
     this.#leaving.push(...this.#slots.splice(count).flatMap(({ workers }) => workers));
   }
 
-  /** Wants workers with new code. */
-  raiseGeneration(): void {
+  /** Wants workers with new code. @param endsAt ms, monotonic */
+  raiseGeneration(endsAt = Number.POSITIVE_INFINITY): void {
     this.#generation = ++this.#lastGeneration;
+    this.#reloadEndsAt = endsAt;
+  }
+
+  /** What a worker that is replaced may take, of what the options say. */
+  leavingTime(most: LeavingTime, now: number): LeavingTime {
+    if (!this.isReloading || this.#reloadEndsAt === Number.POSITIVE_INFINITY) return most;
+    const old = this.#slots.filter(({ worker }) => worker && isOutdated(worker, this.#generation));
+    return leavingTime(most, {
+      left: this.#reloadEndsAt - now,
+      outdated: old.length + 1,
+      concurrency: this.concurrency,
+    });
   }
 
   /** The successor takes the slot, if there is one; the worker, if there is one, leaves. */

@@ -14,18 +14,26 @@ export class PoolWorker implements WorkerFacts {
   recycleNotBefore = 0;
   /** ms, monotonic. */
   lastHeartbeat: number | undefined;
+  /** How long it may take to end when it has moved its sessions (ms). */
+  stopTimeout: number;
   /** It was told to stop. */
   isTold = false;
   isKilled = false;
 
   constructor(
     handle: WorkerHandle,
-    { startedAt, restarts, deadline }: { startedAt: number; restarts: number; deadline: number },
+    {
+      startedAt,
+      restarts,
+      deadline,
+      stopTimeout,
+    }: { startedAt: number; restarts: number; deadline: number; stopTimeout: number },
   ) {
     this.handle = handle;
     this.startedAt = startedAt;
     this.restarts = restarts;
     this.deadline = deadline;
+    this.stopTimeout = stopTimeout;
   }
 
   get state(): WorkerState {

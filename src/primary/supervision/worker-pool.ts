@@ -48,7 +48,7 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
   ) {
     super();
     this.#system = system;
-    this.#state = new PoolState(stallTimeout(options));
+    this.#state = new PoolState(stallTimeout(options), options.reloadConcurrency);
     this.#steps = new WorkerSteps(registry, options, system);
     this.#liveness = new Liveness(registry, options);
     this.#registry = registry;
@@ -123,7 +123,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
    */
   reload(call = "reload()"): { generation: number; done: Promise<void> } {
     const done = this.#ask("generation", call);
-    this.#state.raiseGeneration();
+    const { reloadTimeout = Number.POSITIVE_INFINITY } = this.#options;
+    this.#state.raiseGeneration(this.#system.now() + reloadTimeout);
     const { generation, slots } = this.#state;
     // Who asks for new workers wants the missing ones as well, and now.
     for (const slot of slots) slot.spawnAt = 0;
@@ -202,7 +203,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
     const { worker, successor } = slot;
     this.#state.promote(slot);
     if (worker === undefined || successor === undefined) return;
-    this.#steps.leave(worker);
+    const { drainTimeout: drain, stopTimeout: stop } = this.#options;
+    this.#steps.leave(worker, this.#state.leavingTime({ drain, stop }, this.#system.now()));
     this.#state.waits.progress(this.#system.now());
     this.emit("replaced", worker.handle, successor.handle);
   }
@@ -225,8 +227,9 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       slot: slot.number,
     });
     if (handle.pid !== undefined) this.#endings.forked();
-    const deadline = now + this.#options.workerInitTimeout;
-    return new PoolWorker(handle, { startedAt: now, restarts: slot.deaths, deadline });
+    const { workerInitTimeout, stopTimeout } = this.#options;
+    const deadline = now + workerInitTimeout;
+    return new PoolWorker(handle, { startedAt: now, restarts: slot.deaths, deadline, stopTimeout });
   }
 
   #onOverdue(worker: PoolWorker): void {

@@ -1,5 +1,6 @@
 import { describeExit, type WorkerExit } from "../../errors.js";
 import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options/options.js";
+import type { LeavingTime } from "../../policy/drain.js";
 import type { WorkerState } from "../workers/worker-handle.js";
 import type { PoolRegistry, PoolSystem } from "./pool-system.js";
 import type { PoolWorker } from "./pool-worker.js";
@@ -31,15 +32,16 @@ export class WorkerSteps {
     this.#system = system;
   }
 
-  /** The worker has lost its slot. */
-  leave(worker: PoolWorker): void {
+  /** The worker has lost its slot. @param time what it may take, if that is less than the options say */
+  leave(worker: PoolWorker, time?: LeavingTime): void {
     const { handle, state } = worker;
+    if (time !== undefined) worker.stopTimeout = time.stop;
     if (state === "dead" || state === "stopping") return; // its end is awaited already
     if (state === "starting" || !handle.isOurs) {
       this.#stop(worker);
       return;
     }
-    const { drainTimeout } = this.#options;
+    const drainTimeout = time?.drain ?? this.#options.drainTimeout;
     this.#setState(worker, "draining", this.#system.now() + drainTimeout);
     handle.send({ type: "supervisor:drain", timeout: drainTimeout });
   }
@@ -104,7 +106,7 @@ export class WorkerSteps {
   }
 
   #stop(worker: PoolWorker): void {
-    this.#setState(worker, "stopping", this.#system.now() + this.#options.stopTimeout);
+    this.#setState(worker, "stopping", this.#system.now() + worker.stopTimeout);
     this.tell(worker);
   }
 

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { SupervisorError, WorkerBootError } from "../../errors.js";
+import type { ClusterManagerOptions } from "../../options/options.js";
 import { ClusterManager } from "../../primary/cluster-manager.js";
 import { primaryParts } from "../../primary/composition.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
@@ -14,6 +15,20 @@ const AGREEMENT_TIMEOUT = 5_000;
 /** What Node says of `import { fork } from "node:cluster"` in a worker. */
 const IMPORTS_FORK = /node:cluster' does not provide an export named '?(fork|setupPrimary)/;
 
+/** Who waits for the manager to be ready, as pm2 does, is told when the ports are known to agree. */
+class CheckingManager extends ClusterManager {
+  readonly #check: () => Promise<void>;
+
+  constructor(options: ClusterManagerOptions, check: () => Promise<void>) {
+    super(options);
+    this.#check = check;
+  }
+
+  protected override checkWorkers(): Promise<void> {
+    return this.#check();
+  }
+}
+
 /** One unchanged server on several workers: a manager, and the ports that the workers ask for. */
 export class StartedCluster {
   readonly manager: ClusterManager;
@@ -27,7 +42,7 @@ export class StartedCluster {
   constructor(settings: StartSettings, onFiles: (files: string[]) => void) {
     this.#file = basename(settings.file);
     this.#onFiles = onFiles;
-    this.manager = new ClusterManager(settings.manager);
+    this.manager = new CheckingManager(settings.manager, () => this.#checkPorts());
     const { options } = this.manager;
     this.#registry = primaryParts().registry;
     this.#registry.expectReadyBy("listen() on a port");
@@ -51,15 +66,16 @@ export class StartedCluster {
     } catch (error) {
       throw this.#explain(error as Error);
     }
+    return this.#ports.describe();
+  }
+
+  /** @throws SupervisorError when the workers cannot share their ports */
+  async #checkPorts(): Promise<void> {
     const wrong = this.#ports.isEmpty
       ? `${this.#file} listens on no port, and a worker said that it is ready. A file that makes a ` +
         "ClusterManager, or calls setupWorker(), is run with node."
       : await this.#ports.disagreement(() => [...this.#registry.ready], AGREEMENT_TIMEOUT);
-    if (wrong !== undefined) {
-      await this.manager.stop();
-      throw startError(wrong);
-    }
-    return this.#ports.describe();
+    if (wrong !== undefined) throw startError(wrong);
   }
 
   readonly #onMessage = (_handle: WorkerHandle, message: ToPrimary): void => {

@@ -14,7 +14,14 @@ function result(pid: number, ...echo: number[]): GeneratorResult {
   const none = new LatencyRecorder().encode();
   return {
     counts: emptyCounts(),
-    latencies: { connect: none, echo: recorder.encode(), fanOut: none, outage: none, lag: none },
+    latencies: {
+      connect: none,
+      echo: recorder.encode(),
+      fanOut: none,
+      ping: none,
+      outage: none,
+      lag: none,
+    },
     vitals: { pid, cpu: 0.2, delay: 1, rss: 50_000_000 },
   };
 }
@@ -48,6 +55,8 @@ const build = (more: object = {}) =>
     interrupted: false,
     results: results(),
     problems: [],
+    question: "echo",
+    timeline: [],
     sessions: undefined,
     processes: [],
     events: [],
@@ -161,6 +170,7 @@ t.test("the report has each number, and tells Workers only when it knows", async
 
 t.test("progress is the sum of the processes", async (t) => {
   const part = {
+    pid: 1,
     connected: 2,
     sent: 10,
     answered: 9,
@@ -168,7 +178,7 @@ t.test("progress is the sum of the processes", async (t) => {
     recent: result(1, 5).latencies.echo,
   };
   t.match(
-    progressText([part, part], 3_100),
+    progressText([part, part], 3_100, options),
     /^3 s: 4 clients, 18 of 20 messages answered, 2 errors, p99 5\.0 ms$/,
   );
 });

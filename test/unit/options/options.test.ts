@@ -105,6 +105,13 @@ const MANAGER: Record<string, Rule> = {
   backoffMax: { fallback: 2_000, ...DURATION },
   backoffForgetAfter: { fallback: 10_000, ...DURATION },
   drainTimeout: { fallback: 30_000, ...DURATION },
+  reloadTimeout: { fallback: undefined, ...DURATION },
+  reloadConcurrency: {
+    fallback: 1,
+    good: [1, 4, 1_024],
+    bad: [0, 1_025, ...WHOLE],
+    expected: range(1, 1_024),
+  },
   stopTimeout: { fallback: 10_000, ...DURATION },
   tls: { fallback: false, ...FLAG, expected: "true or false" },
   hangTimeout: { fallback: 10_000, ...DURATION, good: [2_001, 5_000, 2 ** 31 - 1] },

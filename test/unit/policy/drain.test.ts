@@ -1,5 +1,5 @@
 import t from "tap";
-import { drainPace } from "../../../src/policy/drain.js";
+import { drainPace, leavingTime } from "../../../src/policy/drain.js";
 import { Random } from "../../helpers/random.js";
 
 /** How long it takes to close that many sessions, the first ones at once (ms). */
@@ -47,4 +47,31 @@ t.test("S2: whatever the numbers, it ends in time and timers can keep the pace",
     if (!good) wrong.push({ sessions, timeout, tick, batch, took });
   }
   t.strictSame(wrong, [], `seed ${random.seed}`);
+});
+
+t.test("a reload without haste leaves each worker what the options say", async (t) => {
+  const most = { drain: 30_000, stop: 10_000 };
+  t.strictSame(leavingTime(most, { left: 160_000, outdated: 4, concurrency: 1 }), most);
+  t.strictSame(leavingTime(most, { left: 80_000, outdated: 4, concurrency: 2 }), most);
+});
+
+t.test("a reload that must be done soon shares its time among those that are to go", async (t) => {
+  const most = { drain: 30_000, stop: 10_000 };
+  const half = { drain: 15_000, stop: 5_000 };
+  t.strictSame(leavingTime(most, { left: 80_000, outdated: 4, concurrency: 1 }), half);
+  t.strictSame(leavingTime(most, { left: 20_000, outdated: 1, concurrency: 1 }), half);
+  t.strictSame(leavingTime(most, { left: 40_000, outdated: 3, concurrency: 2 }), half);
+});
+
+t.test("a worker that goes after the time is over closes its sessions all the same", async (t) => {
+  for (const left of [0, -5_000, 10]) {
+    const time = leavingTime(
+      { drain: 30_000, stop: 10_000 },
+      { left, outdated: 3, concurrency: 1 },
+    );
+    t.ok(time.drain >= 1 && time.drain < 10, `${time.drain}`);
+    t.equal(time.stop, 1_000);
+  }
+  const short = leavingTime({ drain: 30_000, stop: 200 }, { left: 0, outdated: 1, concurrency: 1 });
+  t.equal(short.stop, 200, "but never longer than its option says");
 });

@@ -31,6 +31,7 @@ const facts = (slots: Slot[], more: Partial<Facts<WorkerFacts>> = {}): Facts<Wor
   slots,
   leaving: [],
   generation: 0,
+  concurrency: 1,
   ...more,
 });
 
@@ -66,6 +67,44 @@ t.test("S1 an outdated worker gets a successor, one at a time", async (t) => {
   slots[0] = slot({ worker: worker("ready"), successor: worker("starting", { generation: 1 }) });
   t.same(types(facts(slots, { generation: 1 })), [], "the next waits for it");
 });
+
+t.test(
+  "S1 S8 with a concurrency, as many outdated workers at a time get a successor",
+  async (t) => {
+    const old = () => slot({ worker: worker("ready") });
+    const taking = () =>
+      slot({ worker: worker("ready"), successor: worker("starting", { generation: 1 }) });
+    const more = { generation: 1, concurrency: 2 };
+    t.same(types(facts([old(), old(), old()], more)), ["surge"]);
+    t.same(types(facts([taking(), old(), old()], more)), ["surge"], "and the second");
+    t.same(types(facts([taking(), taking(), old()], more)), [], "but no third");
+    const leaving = [worker("draining")];
+    t.same(types(facts([taking(), old()], { ...more, leaving })), [], "who leaves counts");
+    t.same(types(facts([taking(), old()], { ...more, leaving, concurrency: 3 })), ["surge"]);
+    const ready = slot({ worker: worker("ready"), successor: worker("ready", { generation: 1 }) });
+    t.same(types(facts([ready, taking()], more)), ["promote"], "without waiting for the other one");
+    const hung = slot({ ...taking(), worker: worker("hung") });
+    t.same(
+      types(facts([ready, hung], more)),
+      [],
+      "S1 unless the other one's worker does not serve",
+    );
+    t.same(types(facts([ready, slot({ spawnAt: 500 })], more)), []);
+    t.same(types(facts([hung, old()], more)), [], "S1 nobody is started while one does not serve");
+  },
+);
+
+t.test(
+  "for their memory's sake workers are replaced one at a time, whatever the concurrency",
+  async (t) => {
+    const full = () => worker("ready", { recycle: true });
+    const slots = [
+      slot({ worker: full(), successor: worker("starting") }),
+      slot({ worker: full() }),
+    ];
+    t.same(types(facts(slots, { concurrency: 2 })), []);
+  },
+);
 
 t.test("a worker that must be recycled is outdated, whatever its generation", async (t) => {
   const slots = [slot({ worker: worker("ready", { recycle: true, generation: 5 }) })];

@@ -32,7 +32,10 @@ t.test("dashboard and alerts ask for metrics that there are", async (t) => {
     const names = new Set(text.match(/socket_supervisor_\w+/g));
     t.ok(names.size > 5, file);
     t.strictSame(
-      [...names].filter((name) => !Object.hasOwn(METRICS, name)),
+      [...names].filter((name) => {
+        const histogram = METRICS[name.replace(/_(bucket|sum|count)$/, "") as keyof typeof METRICS];
+        return !Object.hasOwn(METRICS, name) && histogram?.type !== "histogram";
+      }),
       [],
       file,
     );

@@ -15,6 +15,7 @@ function handoff(text = HEAD, secure = false): Handoff {
     bytes: Buffer.from(text),
     sid: undefined,
     opensSession: true,
+    since: 0,
     listener: { ...listener, secure },
     returned: false,
   };
@@ -27,8 +28,8 @@ function line() {
   const worker = { isWithdrawn: false, isWritable: true };
   const heard = { arrived: 0, lost: [] as Handoff[], back: [] as Handoff[], resumed: 0 };
   const user = {
-    arrived: (count: number) => {
-      heard.arrived += count;
+    arrived: (handoffs: readonly Handoff[]) => {
+      heard.arrived += handoffs.length;
     },
     lost: (item: Handoff) => heard.lost.push(item),
     back: (items: Handoff[]) => heard.back.push(...items),

@@ -66,6 +66,7 @@ function setUp(t: Test) {
     bytes: new Uint8Array(10),
     sid,
     opensSession: sid === undefined,
+    since: performance.now(),
     listener: { secure: false, name: undefined, index: 0 },
     returned: false,
   });

@@ -21,12 +21,14 @@ class Invariants {
   readonly #t: Test;
   readonly #m: PoolModel;
   readonly #poolListeners: number;
+  readonly #concurrency: number;
   #count = 0;
   /** Workers that leave because there were to be fewer. */
   #surplus = new Set<FakeWorker>();
   step = 0;
 
-  constructor(t: Test, m: PoolModel, refork: boolean) {
+  constructor(t: Test, m: PoolModel, refork: boolean, concurrency: number) {
+    this.#concurrency = concurrency;
     this.#t = t;
     this.#m = m;
     // S1: at the moment at which an old worker has to go, there are as many ready ones as slots.
@@ -48,7 +50,7 @@ class Invariants {
     }
     this.#count = pool.count;
     const surplus = processes.filter((worker) => this.#surplus.has(worker)).length;
-    const limit = pool.count + 1 + surplus;
+    const limit = pool.count + this.#concurrency + surplus;
     if (processes.length > limit) this.#fail(`S8: ${processes.length} processes of ${limit}`);
     for (const name of LISTENED) {
       if (registry.listenerCount(name) !== 1) this.#fail(`listeners of "${name}"`);
@@ -175,9 +177,17 @@ async function goOn(
 }
 
 async function history(t: Test, seed: number, refork: boolean): Promise<void> {
-  const m = new PoolModel(new Random(seed), { ...OPTIONS, refork });
+  const reloadConcurrency = 1 + (seed % 3);
+  const reloadTimeout = seed % 2 === 0 ? 4_000 : undefined;
+  const options = {
+    ...OPTIONS,
+    refork,
+    reloadConcurrency,
+    ...(reloadTimeout && { reloadTimeout }),
+  };
+  const m = new PoolModel(new Random(seed), options);
   const { random, pool } = m;
-  const invariants = new Invariants(t, m, refork);
+  const invariants = new Invariants(t, m, refork, reloadConcurrency);
   m.scale(3);
   for (const worker of m.processes) m.becomeReady(worker);
   const silent = new Set<FakeWorker>();
