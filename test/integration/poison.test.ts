@@ -52,12 +52,15 @@ for (const kind of ["exit", "later", "hang"]) {
   });
 }
 
-t.test("one by which it is killed, which could be anybody's doing, is tried by one more", async (t) => {
-  const { cluster, ended } = await start(t);
-  t.equal(await send(cluster, poisoned("kill")), 0, "its connection ends");
-  await sessionsOnEveryWorker(cluster.port, 3);
-  t.equal(ended.length, 2);
-});
+t.test(
+  "one by which it is killed, which could be anybody's doing, is tried by one more",
+  async (t) => {
+    const { cluster, ended } = await start(t);
+    t.equal(await send(cluster, poisoned("kill")), 0, "its connection ends");
+    await sessionsOnEveryWorker(cluster.port, 3);
+    t.equal(ended.length, 2);
+  },
+);
 
 t.test("the same where sockets go Node's own way", async (t) => {
   const { cluster, ended } = await start(t, ["--import", fixture("no-stream-wrap.js")]);
