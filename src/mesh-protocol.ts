@@ -6,7 +6,7 @@ import { isCount, isFields, isText } from "./message-checks.js";
  * Version of what primary and workers, and workers among each other, tell. It is raised when those
  * of the version before would misunderstand it (M6).
  */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** A worker of the mesh. */
 export interface MeshMember {

@@ -10,6 +10,7 @@ import {
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
 import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
+import { RecoveringAdapter } from "./adapter/recovering-adapter.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
@@ -204,16 +205,22 @@ function installAdapter(
   } else {
     const { transport } = door;
     io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
-      return new WideAdapter(nsp, transport, scope);
+      return recovers(io)
+        ? new RecoveringAdapter(nsp, transport, scope)
+        : new WideAdapter(nsp, transport, scope);
     } as unknown as AdapterFactory);
   }
 }
 
+function recovers(io: Server): boolean {
+  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
+  return Boolean(opts.connectionStateRecovery);
+}
+
 /** Sessions are only recovered by an adapter that keeps them where all workers find them. */
 function warnOfLostRecovery(io: Server): void {
-  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
   const { adapter } = io.of("/");
-  if (!opts.connectionStateRecovery || restoresSessions(adapter)) return;
+  if (!recovers(io) || restoresSessions(adapter)) return;
   process.emitWarning(
     `connectionStateRecovery has no effect under ${adapter.constructor.name}: a client that comes ` +
       "back may reach another worker, which does not have its missed packets. It needs an adapter " +

@@ -85,7 +85,10 @@ class ModelWorker implements Outside {
     this.world = world;
     this.id = id;
     for (const member of members) this.known.add(member);
-    this.replica = new Replica(this, { maxBytes: world.maxBytes, maxDisconnectionDuration: 60_000 });
+    this.replica = new Replica(this, {
+      maxBytes: world.maxBytes,
+      maxDisconnectionDuration: 60_000,
+    });
   }
 
   peers(): number[] {
@@ -459,7 +462,8 @@ export class RecoveryWorld {
   }
 
   #readSomething(): void {
-    for (let n = this.#random.between(1, 6); n > 0; n--) this.#read(this.#random.pick(this.clients));
+    for (let n = this.#random.between(1, 6); n > 0; n--)
+      this.#read(this.#random.pick(this.clients));
   }
 
   readonly #wires = new Map<ModelClient, Connection[]>();
@@ -598,7 +602,15 @@ export class RecoveryWorld {
   }
 
   #attach(client: ModelClient, worker: ModelWorker, pid: string, sid: string): Connection {
-    const socket: Connection = { client, worker, wire: [], isCut: false, pid, sid, isConnected: false };
+    const socket: Connection = {
+      client,
+      worker,
+      wire: [],
+      isCut: false,
+      pid,
+      sid,
+      isConnected: false,
+    };
     worker.sockets.set(pid, socket);
     this.#wires.set(client, [...(this.#wires.get(client) ?? []), socket]);
     return socket;

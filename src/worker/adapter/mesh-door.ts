@@ -76,7 +76,10 @@ export async function enterMesh(
   const entered = mesh as Mesh;
   // Handled as they come, and in order: whoever enters right after this worker is not missed.
   channel.on("supervisor:mesh-joined", (member) => entered.joined(member));
-  channel.on("supervisor:mesh-gone", ({ id }) => entered.gone(id));
+  channel.on("supervisor:mesh-gone", ({ id }) => {
+    if (transport.recovers) whenRead(entered, id, () => entered.gone(id));
+    else entered.gone(id);
+  });
   // Where it listened is gone; connections that there are stay.
   channel.on("supervisor:listen", ({ dir }) => {
     wire.dir = dir;
@@ -93,6 +96,26 @@ export async function enterMesh(
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
   return { transport, ready: () => entered.ready() };
+}
+
+/** ms that the rest of what a dead worker has sent may take to be read. */
+const READ_OUT = 90;
+
+/** ms between two looks at it. */
+const LOOK = 2;
+
+/**
+ * The primary's word of a death may be faster than what the dead worker has written before it: that
+ * is read first, up to its end, since nobody else may have it.
+ */
+function whenRead(mesh: Mesh, id: number, done: () => void): void {
+  const end = performance.now() + READ_OUT;
+  const look = (): void => {
+    const isRead = mesh.peers.get(id)?.lanes.data.isAttached !== true;
+    if (isRead || performance.now() > end) done();
+    else setTimeout(() => setImmediate(look), LOOK);
+  };
+  look();
 }
 
 /** Never rejects: a worker that cannot listen reaches those who can all the same, and says so. */

@@ -311,7 +311,10 @@ export class Replica {
     const offsets = new Offsets((vector) => this.#writeCheckpoint(vector));
     for (const entry of missed) {
       at.set(entry.origin, entry.n);
-      give(entry, offsets.of(at, () => true));
+      give(
+        entry,
+        offsets.of(at, () => true),
+      );
     }
     this.#update(pid, (known) => ({
       ...known,
@@ -491,8 +494,7 @@ export class Replica {
       if (!this.#outside.peers().includes(asking.peer)) continue;
       if (isBehind || !this.isSettled) {
         later.push(asking);
-      }
-      else {
+      } else {
         const source = {
           ...{ table: this.#table, logs: this.#logs, deaths: this.#deaths },
           mark: (origin: number) => this.#marks.get(origin),
@@ -540,13 +542,17 @@ export class Replica {
     const { id } = this.#outside;
     if (!this.isCaughtUp) answer("later");
     else if (session === undefined || session.isOver) answer("unknown");
-    else if (session.owner !== id && this.#outside.peers().includes(session.owner)) answer("later");
+    // Its worker lives, or what that one has told of it last may still be on the way.
+    else if (session.owner !== id && this.#mayTell(session.owner)) answer("later");
     else if (session.owner === id && this.#isTaken(pid, to)) answer("refused");
     else if (session.owner === id && session.disconnectedAt === undefined) {
       this.#outside.probe(session, (isAlive) => {
-        if (isAlive) answer("refused");
-        // Its connection is closed now, so this does not come here again.
-        else this.#claim(pid, to, answer);
+        if (isAlive) {
+          answer("refused");
+          return;
+        }
+        if (this.#table.get(pid)?.disconnectedAt === undefined) this.disconnected(pid);
+        this.#claim(pid, to, answer);
       });
     } else {
       const disconnectedAt = this.#outside.now();
@@ -554,6 +560,11 @@ export class Replica {
       this.flushSessions();
       answer("granted");
     }
+  }
+
+  #mayTell(owner: number): boolean {
+    if (this.#outside.peers().includes(owner)) return true;
+    return this.#deaths.isDead(owner) && !this.#deaths.isSettled(owner, this.#outside.now());
   }
 
   /** Somebody else than `to` is about to get it. */
@@ -575,7 +586,8 @@ export class Replica {
       peers: () => this.#outside.peers(),
       now: () => this.#outside.now(),
       oldest: () => this.#oldest(),
-      sendClaim: (to: number, id: number, pid: string) => this.#send(to, { type: "claim", id, pid }),
+      sendClaim: (to: number, id: number, pid: string) =>
+        this.#send(to, { type: "claim", id, pid }),
       claimHere: (pid: string, to: number, answer: (answer: ClaimAnswer) => void) =>
         this.#claim(pid, to, answer),
       take: (session: Session) => {
@@ -587,4 +599,3 @@ export class Replica {
     };
   }
 }
-

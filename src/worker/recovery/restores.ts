@@ -55,6 +55,8 @@ interface Restore {
   readonly done: (outcome: Outcome, restored?: Restored) => void;
   /** What the client says that it has got, and whom the session was asked of. */
   claim: { id: number; of: number; vector: Vector } | undefined;
+  /** The session is ours, and the client has got so much. */
+  granted: Vector | undefined;
 }
 
 /** "Not yet": asked again in a moment. */
@@ -84,7 +86,10 @@ export class Restores {
       return;
     }
     const until = this.#source.now() + RESTORE_TIMEOUT;
-    const restore: Restore = { pid, nsp, offset, until, done, claim: undefined };
+    const restore: Restore = {
+      ...{ pid, nsp, offset, until, done },
+      ...{ claim: undefined, granted: undefined },
+    };
     this.#open.set(pid, restore);
     this.#go(restore);
   }
@@ -107,6 +112,10 @@ export class Restores {
 
   #go(restore: Restore): void {
     const source = this.#source;
+    if (restore.granted !== undefined) {
+      this.#finish(restore, restore.granted);
+      return;
+    }
     if (restore.claim !== undefined) {
       const { of } = restore.claim;
       if (of === source.id || source.peers().includes(of)) return;
@@ -184,26 +193,51 @@ export class Restores {
   #answered(restore: Restore, vector: Vector, answer: ClaimAnswer): void {
     const source = this.#source;
     restore.claim = undefined;
-    const session = source.table.get(restore.pid);
     if (answer === "later") return; // asked again in a moment
     if (answer === "refused") this.#end(restore, "taken");
-    else if (answer === "unknown" || session === undefined) this.#end(restore, "unknown");
-    else {
-      const from = furthest(vector, session.born);
-      if (this.#isWhole(session, from)) {
-        this.#end(restore, "recovered", { session: source.take(session), from });
-      } else {
-        source.over(restore.pid);
-        this.#end(restore, "forgotten");
-      }
+    else if (answer === "unknown" || source.table.get(restore.pid) === undefined) {
+      this.#end(restore, "unknown");
+    } else {
+      restore.granted = vector;
+      this.#finish(restore, vector);
     }
+  }
+
+  #finish(restore: Restore, vector: Vector): void {
+    const source = this.#source;
+    const session = source.table.get(restore.pid);
+    if (session === undefined) {
+      this.#end(restore, "unknown");
+      return;
+    }
+    // Its rooms are those of a worker that may be further than this one: what comes until then was
+    // for the rooms that it had before.
+    if (!this.#isAsFarAs(session)) return;
+    const from = furthest(vector, session.born);
+    if (this.#isWhole(session, from)) {
+      this.#end(restore, "recovered", { session: source.take(session), from });
+    } else {
+      source.over(restore.pid);
+      this.#end(restore, "forgotten");
+    }
+  }
+
+  #isAsFarAs({ born, stays }: Session): boolean {
+    const isReached = (vector: Vector | undefined): boolean => {
+      for (const [origin, n] of vector ?? []) {
+        if ((this.#source.marks.get(origin) ?? 0) < n && this.#mayGrow(origin)) return false;
+      }
+      return true;
+    };
+    return isReached(born) && stays.every(({ from, to }) => isReached(from) && isReached(to));
   }
 
   /** Whether all is there that the client may have missed (V2). */
   #isWhole(session: Session, from: Vector): boolean {
     for (const origin of this.#source.logs.origins) {
       const n = from.get(origin) ?? 0;
-      if (!this.#source.logs.covers(origin, n) || n < (session.floor.get(origin) ?? 0)) return false;
+      if (!this.#source.logs.covers(origin, n) || n < (session.floor.get(origin) ?? 0))
+        return false;
     }
     return true;
   }

@@ -11,7 +11,8 @@ export interface Checkpoint {
 /** Characters of the longest offset that is looked at: clients may send anything. */
 const MAX_OFFSET = 512;
 
-const OFFSET = /^([0-9a-z]{1,9})\.([0-9a-z]{1,10})\.((?:-?[0-9a-z]{1,10})?(?:,(?:-?[0-9a-z]{1,10})?)*)$/;
+const OFFSET =
+  /^([0-9a-z]{1,9})\.([0-9a-z]{1,10})\.((?:-?[0-9a-z]{1,10})?(?:,(?:-?[0-9a-z]{1,10})?)*)$/;
 
 /** Of two vectors the further one, origin by origin. */
 export function furthest(a: Vector, b: Vector): Map<number, number> {
