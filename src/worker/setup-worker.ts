@@ -10,7 +10,7 @@ import {
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
 import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
-import { RecoveringAdapter } from "./adapter/recovering-adapter.js";
+import { canKeep, RecoveringAdapter } from "./adapter/recovering-adapter.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
@@ -205,7 +205,7 @@ function installAdapter(
   } else {
     const { transport } = door;
     io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
-      return recovers(io)
+      return recovers(io) && canKeep(nsp)
         ? new RecoveringAdapter(nsp, transport, scope)
         : new WideAdapter(nsp, transport, scope);
     } as unknown as AdapterFactory);

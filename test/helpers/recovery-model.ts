@@ -116,7 +116,7 @@ class ModelWorker implements Outside {
 
   /** What the end of a turn does. */
   flushAll(): void {
-    this.replica.flushSessions();
+    this.replica.roster.flush();
     for (const to of [...this.unsent.keys()]) this.flush(to);
   }
 
@@ -160,8 +160,8 @@ class ModelWorker implements Outside {
   closed(socket: Connection): void {
     if (this.sockets.get(socket.pid) !== socket) return;
     this.sockets.delete(socket.pid);
-    if (socket.isConnected) this.replica.disconnected(socket.pid);
-    else this.replica.abandoned(socket.pid);
+    if (socket.isConnected) this.replica.roster.disconnected(socket.pid);
+    else this.replica.roster.abandoned(socket.pid);
   }
 
   now(): number {
@@ -223,7 +223,7 @@ export class RecoveryWorld {
 
   /** A write; the worker may be killed before it. */
   step(worker: ModelWorker): void {
-    if (--this.#killIn > 0) return;
+    if (--this.#killIn > 0 || this.#live().length === 1) return;
     this.#killIn = Number.POSITIVE_INFINITY;
     this.#kill(worker);
     throw new Killed();
@@ -496,9 +496,9 @@ export class RecoveryWorld {
     if (worker.sockets.get(pid)?.isConnected !== true) return;
     const room = this.#random.pick(ROOMS);
     this.#run(worker, () => {
-      if (this.#random.chance(0.6)) worker.replica.join(pid, [room]);
-      else worker.replica.leave(pid, room);
-      worker.replica.flushSessions();
+      if (this.#random.chance(0.6)) worker.replica.roster.join(pid, [room]);
+      else worker.replica.roster.leave(pid, room);
+      worker.replica.roster.flush();
     });
   }
 
@@ -540,7 +540,7 @@ export class RecoveryWorld {
         if (restored === undefined) return;
         // It does nothing with it: its connection breaks before it is connected.
         this.outcomes.stolen = (this.outcomes.stolen ?? 0) + 1;
-        worker.replica.abandoned(pid);
+        worker.replica.roster.abandoned(pid);
         if (outcome !== "recovered") throw new Error("restored without a reason");
       }),
     );
@@ -581,7 +581,12 @@ export class RecoveryWorld {
           const isWhole = worker.replica.resume(pid, from, ({ origin, n }, offset) =>
             worker.write(socket, { event: { origin, n }, offset }),
           );
-          if (!isWhole) throw new Error("not whole when it was connected");
+          if (isWhole) return;
+          // Something was forgotten during the middlewares.
+          if (this.#options.maxBytes > 1_000_000) throw new Error("not whole when connected");
+          worker.sockets.delete(pid);
+          worker.replica.roster.over(pid);
+          socket.isCut = true;
         };
         // Middlewares may take their time.
         if (this.#random.chance(0.5)) connect();
@@ -596,7 +601,7 @@ export class RecoveryWorld {
     const socket = this.#attach(client, worker, pid, sid);
     socket.isConnected = true;
     const rooms = ROOMS.filter(() => this.#random.chance(0.5));
-    worker.replica.open(pid, sid, NSP, [sid, ...rooms], new Uint8Array(1));
+    worker.replica.roster.open(pid, sid, NSP, [sid, ...rooms], new Uint8Array(1));
     worker.write(socket, { connect: { sid, pid, recovered: false } });
     worker.replica.emit(address([sid], []), encode(address([sid], [])));
   }

@@ -2,10 +2,14 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import t, { type Test } from "tap";
 import { startCluster, type TestCluster } from "../helpers/cluster.js";
-import { until } from "../helpers/loopback.js";
+import * as loopback from "../helpers/loopback.js";
 import { faultsOf, Witness } from "../helpers/recovery-crowd.js";
 
+t.setTimeout(120_000);
+
 const CLIENTS = 24;
+
+const until = (what: string, isTrue: () => boolean) => loopback.until(what, isTrue, 30_000);
 
 /** Clients over all transports, each of which has heard of each worker. */
 async function crowd(t: Test, cluster: TestCluster, count = CLIENTS): Promise<Witness[]> {

@@ -63,6 +63,13 @@ interface Known {
   isAway: boolean;
 }
 
+/** Whether the parser gives what can be kept and written again: strings and bytes. */
+export function canKeep(nsp: Namespace): boolean {
+  const { encoder } = nsp.server as unknown as { encoder: { encode(packet: Packet): unknown } };
+  const packet = { type: EVENT, nsp: nsp.name, data: ["event"] };
+  return toEncodedPacket(packet, encoder.encode(packet)) !== undefined;
+}
+
 /**
  * The adapter of a server with `connectionStateRecovery`: what it sends is numbered and kept, and
  * its clients' sessions are known to all workers; see worker/recovery.
@@ -102,7 +109,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     // Of a socket that is connecting, this is the last thing that happens before it is told.
     const connecting = rooms.has(id) ? this.#connecting(id) : undefined;
     if (known !== undefined) {
-      this.#link.replica.join(known.pid, rooms);
+      this.#link.replica.roster.join(known.pid, rooms);
       this.#link.flushSoon();
       if (connecting !== undefined && known.from !== undefined) {
         this.#resumeBehindConnect(connecting, known.pid, known.from);
@@ -118,7 +125,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     super.del(id, room);
     const known = this.#known.get(id);
     if (known === undefined) return;
-    this.#link.replica.leave(known.pid, room);
+    this.#link.replica.roster.leave(known.pid, room);
     this.#link.flushSoon();
   }
 
@@ -127,8 +134,8 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     const known = this.#known.get(id);
     if (known === undefined) return;
     this.#known.delete(id);
-    if (known.from !== undefined) this.#link.replica.abandoned(known.pid);
-    else if (!known.isAway) this.#link.replica.over(known.pid);
+    if (known.from !== undefined) this.#link.replica.roster.abandoned(known.pid);
+    else if (!known.isAway) this.#link.replica.roster.over(known.pid);
     this.#link.flushSoon();
   }
 
@@ -136,8 +143,8 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     const known = this.#known.get(sid);
     if (known === undefined) return;
     known.isAway = true;
-    this.#link.replica.store(pid, serializeWhatCan(data));
-    this.#link.replica.disconnected(pid);
+    this.#link.replica.roster.store(pid, serializeWhatCan(data));
+    this.#link.replica.roster.disconnected(pid);
     this.#link.flushSoon();
   }
 
@@ -244,7 +251,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     this.#known.set(id, { pid, from: undefined, isAway: false });
     const rooms = this.sids.get(id) ?? [];
     const data = serializeWhatCan(socket.data);
-    this.#link.replica.open(pid, id, this.wireName, rooms as Iterable<Room>, data);
+    this.#link.replica.roster.open(pid, id, this.wireName, rooms as Iterable<Room>, data);
     this.#link.flushSoon();
     // What listeners of the application do now is done by then.
     setImmediate(() => this.#store(id));
@@ -262,7 +269,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
       this.#link.flushSoon();
       if (isWhole) return;
       // The middlewares took so long that something was forgotten: it comes back, and starts anew.
-      this.#link.replica.over(pid);
+      this.#link.replica.roster.over(pid);
       setImmediate(() => end(socket));
     };
   }
@@ -302,7 +309,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
     const data = serializeWhatCan(socket.data);
     const before = this.#link.replica.session(known.pid)?.data;
     if (before === undefined || data.equals(before)) return;
-    this.#link.replica.store(known.pid, data);
+    this.#link.replica.roster.store(known.pid, data);
     this.#link.flushSoon();
   }
 }

@@ -70,7 +70,7 @@ export class RecoveryLink implements Outside {
     this.#isFlushing = true;
     queueMicrotask(() => {
       this.#isFlushing = false;
-      this.replica.flushSessions();
+      this.replica.roster.flush();
     });
   }
 

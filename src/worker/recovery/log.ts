@@ -100,6 +100,11 @@ export class Logs {
     return this.#origins.keys();
   }
 
+  /** The number of the last message of an origin that came before all that is there. */
+  before(origin: number): number {
+    return (this.#origins.get(origin)?.first ?? 1) - 1;
+  }
+
   /** An origin is known from the message after `last` on. */
   begin(origin: number, last: number): void {
     this.drop(origin);

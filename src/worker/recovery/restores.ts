@@ -34,7 +34,7 @@ export interface RestoreSource {
   readonly table: SessionTable;
   readonly logs: Logs;
   readonly deaths: Deaths;
-  readonly isCaughtUp: boolean;
+  isCaughtUp(): boolean;
   readonly marks: Vector;
   peers(): number[];
   now(): number;
@@ -145,7 +145,7 @@ export class Restores {
 
   #decide({ pid, nsp, offset }: Restore): Decision {
     const source = this.#source;
-    if (!source.isCaughtUp) return "wait";
+    if (!source.isCaughtUp()) return "wait";
     // Of one that has not greeted nobody can say what it has sent.
     if (!source.peers().every((peer) => source.marks.has(peer))) return "wait";
     const vector = offset === "" ? new Map<number, number>() : this.#vectorOf(offset);

@@ -1,4 +1,4 @@
-import { isLater, type Session } from "./sessions.js";
+import type { Session } from "./sessions.js";
 
 /** Bytes of a session beside its data and its rooms (about). */
 const OVERHEAD = 500;
@@ -25,17 +25,6 @@ export class SessionTable {
 
   set(session: Session): void {
     this.#sessions.set(session.pid, session);
-  }
-
-  /** @returns whether it was news */
-  learn(session: Session): boolean {
-    if (!isLater(session, this.#sessions.get(session.pid))) return false;
-    this.#sessions.set(session.pid, session);
-    return true;
-  }
-
-  delete(pid: string): void {
-    this.#sessions.delete(pid);
   }
 
   /**
