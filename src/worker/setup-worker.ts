@@ -134,7 +134,7 @@ async function finishSetUp(
   const welcome = await channel.hello();
   const kind = "adapter" in io ? adapterFor(io as Server, adapter) : undefined;
   const door = kind === "mesh" ? await meshDoor(channel, welcome) : undefined;
-  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door);
+  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door, options);
   if ("adapter" in io) warnOfLostRecovery(io as Server);
 
   let gateway: string | null = null;
@@ -196,6 +196,7 @@ function installAdapter(
   scope: string,
   kind: "mesh" | "ipc" | AdapterFactory,
   door: MeshDoor | undefined,
+  { recoveryBytes }: ResolvedWorkerOptions,
 ): void {
   if (typeof kind !== "string") {
     io.adapter(kind);
@@ -206,7 +207,7 @@ function installAdapter(
     const { transport } = door;
     io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
       return recovers(io) && canKeep(nsp)
-        ? new RecoveringAdapter(nsp, transport, scope)
+        ? new RecoveringAdapter(nsp, transport, scope, recoveryBytes)
         : new WideAdapter(nsp, transport, scope);
     } as unknown as AdapterFactory);
   }

@@ -366,7 +366,9 @@ export class RecoveryWorld {
   #activate(worker: ModelWorker): void {
     if (worker.isActive) return;
     worker.isActive = true;
-    this.#run(worker, () => worker.replica.activate({ maxDisconnectionDuration: 60_000 }));
+    this.#run(worker, () =>
+      worker.replica.activate({ maxBytes: this.maxBytes, maxDisconnectionDuration: 60_000 }),
+    );
   }
 
   #kill(worker: ModelWorker): void {

@@ -84,7 +84,7 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
   readonly #stopData: () => void;
   #dataDue: string[] = [];
 
-  constructor(nsp: Namespace, transport: MeshTransport, scope: string) {
+  constructor(nsp: Namespace, transport: MeshTransport, scope: string, maxBytes: number) {
     super(nsp, transport, scope);
     this.#transport = transport;
     this.#link = transport.recovery;
@@ -92,7 +92,8 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
       opts: { connectionStateRecovery: { maxDisconnectionDuration: number } };
     };
     this.#link.open(this);
-    this.#link.replica.activate(opts.connectionStateRecovery);
+    const { maxDisconnectionDuration } = opts.connectionStateRecovery;
+    this.#link.replica.activate({ maxDisconnectionDuration, maxBytes });
     this.#stopData = this.#link.every(DATA_INTERVAL, () => this.#storeSome());
     askWithoutOffset(nsp);
   }

@@ -1,4 +1,5 @@
 import { deserialize, serialize } from "node:v8";
+import { MAX_RECOVERY_BYTES } from "../../limits.js";
 import { FRAME_HEAD, FrameError, frameOf, Kind, newFrame } from "../mesh/frames.js";
 import type { Mesh } from "../mesh/mesh.js";
 import type { Address, Entry } from "../recovery/log.js";
@@ -8,12 +9,6 @@ import { Replica } from "../recovery/replica.js";
 import type { Session } from "../recovery/sessions.js";
 import { broadcastFrame, type ReadBroadcast, readBroadcast } from "./broadcast-frame.js";
 import type { EncodedBroadcast } from "./transport.js";
-
-/** Bytes of messages that are kept in each worker, of all workers together; the oldest go first. */
-export const MAX_LOG_BYTES = 64 * 1024 * 1024;
-
-/** How long clients may be away while no server here has said it (ms): Socket.IO's default. */
-const DISCONNECTION_DURATION = 120_000;
 
 /** The number of a message, before its payload. */
 const NUMBER = 8;
@@ -38,10 +33,9 @@ export class RecoveryLink implements Outside {
 
   constructor(mesh: Mesh) {
     this.#mesh = mesh;
-    this.replica = new Replica(this, {
-      maxBytes: MAX_LOG_BYTES,
-      maxDisconnectionDuration: DISCONNECTION_DURATION,
-    });
+    // Its servers say more, if there are any.
+    const maxBytes = MAX_RECOVERY_BYTES;
+    this.replica = new Replica(this, { maxBytes, maxDisconnectionDuration: 0 });
   }
 
   get id(): number {

@@ -76,7 +76,7 @@ class OriginLog {
  * origin there are no holes, so two numbers say whether everything after a message is there.
  */
 export class Logs {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #origins = new Map<number, OriginLog>();
   #bytes = 0;
   #forgotten = 0;
@@ -89,6 +89,12 @@ export class Logs {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** What is beyond it is forgotten. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes;
+    this.#forgetBeyond();
   }
 
   /** How many had to go for others. */
@@ -121,7 +127,7 @@ export class Logs {
     if (log === undefined || log.next !== entry.n) throw new RangeError("A log has no holes");
     log.append({ ...entry, order: ++this.#lastOrder });
     this.#bytes += sizeOf(entry);
-    while (this.#bytes > this.#maxBytes) this.#forgetOldest();
+    this.#forgetBeyond();
   }
 
   /**
@@ -160,6 +166,10 @@ export class Logs {
       for (const entry of log.from((vector.get(origin) ?? 0) + 1)) all.push(entry);
     }
     return all.sort((a, b) => a.order - b.order);
+  }
+
+  #forgetBeyond(): void {
+    while (this.#bytes > this.#maxBytes) this.#forgetOldest();
   }
 
   #forgetOldest(): void {

@@ -106,12 +106,17 @@ export class Replica {
   }
 
   /** A server with recovery is here: from now on what it sends is numbered. */
-  activate({ maxDisconnectionDuration }: Pick<ReplicaOptions, "maxDisconnectionDuration">): void {
-    this.#options.maxDisconnectionDuration = Math.max(
-      this.#options.maxDisconnectionDuration,
+  activate({ maxDisconnectionDuration, maxBytes }: ReplicaOptions): void {
+    const options = this.#options;
+    const isFirst = this.#catchUp === undefined;
+    options.maxDisconnectionDuration = Math.max(
+      isFirst ? 0 : options.maxDisconnectionDuration,
       maxDisconnectionDuration,
     );
-    if (this.#catchUp !== undefined) return;
+    // Of several servers what is more: they share it.
+    options.maxBytes = Math.max(isFirst ? 0 : options.maxBytes, maxBytes);
+    this.#stream.logs.maxBytes = options.maxBytes;
+    if (!isFirst) return;
     const outside = this.#outside;
     const { marks, logs } = this.#stream;
     for (const peer of outside.peers()) this.#greet(peer);

@@ -152,11 +152,13 @@ export class Restores {
     if (vector === "wait" || typeof vector === "string") return vector;
     for (const [origin, n] of vector) {
       const mark = source.marks.get(origin);
-      if (mark === undefined && !this.#isLive(origin) && !source.deaths.isExpired(origin)) {
-        return "forgotten";
-      }
+      const isKnown = mark !== undefined || source.deaths.isExpired(origin);
+      if (!isKnown && !this.#mayGrow(origin)) return "forgotten";
+      if ((mark ?? 0) >= n) continue;
       // The client was faster than what its worker has sent to this one.
-      if ((mark ?? 0) < n && this.#mayGrow(origin)) return "wait";
+      if (this.#mayGrow(origin)) return "wait";
+      // Its worker died, and with it whoever had the last of it: nobody knows what that was.
+      if (source.deaths.isDead(origin)) return "forgotten";
     }
     const session = source.table.get(pid);
     // A worker tells of a session before its client gets the first offset.
@@ -187,7 +189,8 @@ export class Restores {
     const { deaths, id, now } = this.#source;
     if (origin === id) return false;
     if (deaths.isDead(origin)) return !deaths.isSettled(origin, now());
-    return this.#isLive(origin);
+    // One that is newer than all that are known: the client was faster than word of it.
+    return this.#isLive(origin) || origin > Math.max(id, ...this.#source.marks.keys());
   }
 
   #answered(restore: Restore, vector: Vector, answer: ClaimAnswer): void {
