@@ -27,7 +27,7 @@ export type {
   ReloadReport,
   WorkerStatus,
 } from "./manager-contract.js";
-export type { MeshVitals } from "./mesh-protocol.js";
+export type { MeshVitals, RecoveryVitals } from "./mesh-protocol.js";
 export type { Logger } from "./option-checks.js";
 export type { ClusterManagerOptions, ResolvedManagerOptions, StickyOptions } from "./options.js";
 export type { LoadBalancingMethod } from "./policy/balance.js";

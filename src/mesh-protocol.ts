@@ -42,10 +42,49 @@ export interface MeshVitals {
   tableBytes: number;
 }
 
+/** How restores of clients that come back can end; docs/metrics.md says what each means. */
+export const RESTORE_OUTCOMES = [
+  ...(["recovered", "unknown", "offset", "taken", "forgotten", "timeout", "full"] as const),
+] as const;
+
+/** What a worker's connection state recovery has done since it started. */
+export interface RecoveryVitals {
+  /** Restores, by how they ended. */
+  outcomes: Record<(typeof RESTORE_OUTCOMES)[number], number>;
+  /** Messages, and sessions of clients that are away, that had to go for others. */
+  forgotten: number;
+  forgottenSessions: number;
+  /** Bytes of the messages that are kept, and sessions of all workers that are known. */
+  bytes: number;
+  sessions: number;
+}
+
+/** What a heartbeat tells of a worker's part in the mesh. */
+export interface MeshReport {
+  /** Of its connections to other workers; missing without the mesh. */
+  mesh?: MeshVitals;
+  /** Of connection state recovery; missing without it. */
+  recovery?: RecoveryVitals;
+}
+
+export const hasMeshReport = ({ mesh, recovery }: Readonly<Record<string, unknown>>): boolean =>
+  (mesh === undefined || isMeshVitals(mesh)) &&
+  (recovery === undefined || isRecoveryVitals(recovery));
+
+const isRecoveryVitals = (value: unknown): value is RecoveryVitals => {
+  if (!isFields(value)) return false;
+  const { outcomes, forgotten, forgottenSessions, bytes, sessions } = value;
+  return (
+    isFields(outcomes) &&
+    RESTORE_OUTCOMES.every((name) => isCount(outcomes[name])) &&
+    [forgotten, forgottenSessions, bytes, sessions].every(isCount)
+  );
+};
+
 export const isMeshMember = (value: unknown): value is MeshMember =>
   isFields(value) && isCount(value.id) && isText(value.address);
 
-export const isMeshVitals = (value: unknown): value is MeshVitals =>
+const isMeshVitals = (value: unknown): value is MeshVitals =>
   isFields(value) && MESH_COUNTS.every((name) => isCount(value[name]));
 
 const MESH_COUNTS: readonly (keyof MeshVitals)[] = [

@@ -7,12 +7,12 @@
 
 import { MAX_UNDER_WAY } from "./limits.js";
 import {
+  hasMeshReport,
   isMeshEntrance,
   isMeshMember,
-  isMeshVitals,
   type MeshEntrance,
   type MeshMember,
-  type MeshVitals,
+  type MeshReport,
 } from "./mesh-protocol.js";
 import {
   type Fields,
@@ -194,7 +194,7 @@ export interface Welcome {
 }
 
 /** How a worker is, twice a second. */
-export interface WorkerVitals {
+export interface WorkerVitals extends MeshReport {
   /** Share of the time that its event loop was busy, 0 to 1. */
   eventLoopUtilization: number;
   /**
@@ -208,8 +208,6 @@ export interface WorkerVitals {
   cpuTime: number;
   /** Requests that it has passed on to other workers; workers of earlier versions do not tell it. */
   forwarded?: number;
-  /** Of its connections to other workers; missing without the mesh. */
-  mesh?: MeshVitals;
 }
 
 /**
@@ -271,7 +269,7 @@ const toPrimary: { [T in ToPrimary["type"]]: (m: Fields) => boolean } = {
     isCount(m.rss) &&
     isNumber(m.cpuTime, 0, Number.MAX_SAFE_INTEGER) &&
     (m.forwarded === undefined || isCount(m.forwarded)) &&
-    (m.mesh === undefined || isMeshVitals(m.mesh)),
+    hasMeshReport(m),
   "supervisor:whois": (m) => isCount(m.id) && isText(m.sid),
   "supervisor:place": (m) => isCount(m.id) && (m.address === undefined || isText(m.address)),
   "supervisor:return": (m) => isBytes(m.data) && isListener(m.listener),

@@ -13,7 +13,7 @@ t.test("V1 V2 sixty clients, and whatever happens to their workers", async (t) =
   const random = new Random();
   const cluster = await startCluster(t, {
     ...{ exec: "recovering.js", count: 3, env: { RATE: "200" } },
-    options: { drainTimeout: 2_000, hangTimeout: 1_500 },
+    options: { drainTimeout: 2_000, hangTimeout: 2_500 },
   });
   const witnesses = Array.from({ length: CLIENTS }, (_, n) => new Witness(t, cluster.port, n));
   const connected = () => witnesses.every(({ socket }) => socket.connected);

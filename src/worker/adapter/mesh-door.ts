@@ -1,6 +1,6 @@
 import { SupervisorError } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { PROTOCOL } from "../../mesh-protocol.js";
+import { PROTOCOL, type RecoveryVitals } from "../../mesh-protocol.js";
 import type { Welcome } from "../../protocol.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { UnixWire } from "../mesh/wire.js";
@@ -16,6 +16,13 @@ export interface MeshDoor {
 
 let door: Promise<MeshDoor | undefined> | undefined;
 let stats: () => MeshStats | undefined = () => undefined;
+
+let recovery: () => RecoveryVitals | undefined = () => undefined;
+
+/** What recovery has done in this worker; `undefined`: no server here has it on. */
+export function recoveryStats(): RecoveryVitals | undefined {
+  return recovery();
+}
 
 /** Counters of this worker's mesh; `undefined`: it has none. */
 export function meshStats(): MeshStats | undefined {
@@ -95,6 +102,7 @@ export async function enterMesh(
   await answered;
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
+  recovery = () => transport.recoveryStats;
   return { transport, ready: () => entered.ready() };
 }
 

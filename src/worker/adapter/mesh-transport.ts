@@ -1,5 +1,6 @@
 import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
 import { adapterMessages } from "../../diagnostics.js";
+import type { RecoveryVitals } from "../../mesh-protocol.js";
 import { FrameError, Kind } from "../mesh/frames.js";
 import type { Mesh, MeshListener } from "../mesh/mesh.js";
 import type { AdapterId, Peer } from "../mesh/peer.js";
@@ -45,6 +46,12 @@ export class MeshTransport implements ClusterTransport {
   get recovery(): RecoveryLink {
     this.#recovery ??= new RecoveryLink(this.#mesh);
     return this.#recovery;
+  }
+
+  /** `undefined`: no server here has it on. */
+  get recoveryStats(): RecoveryVitals | undefined {
+    const replica = this.#recovery?.replica;
+    return replica?.isActive ? replica.stats : undefined;
   }
 
   /** Whether there is any recovery. */

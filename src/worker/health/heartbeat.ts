@@ -1,5 +1,5 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
-import { meshStats } from "../adapter/mesh-door.js";
+import { meshStats, recoveryStats } from "../adapter/mesh-door.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import { VitalsMeter } from "./vitals.js";
@@ -13,9 +13,11 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
+    const recovery = recoveryStats();
     channel.send({
       ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
       ...(mesh && { mesh }),
+      ...(recovery && { recovery }),
     });
     descriptors.look();
   };

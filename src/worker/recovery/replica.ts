@@ -1,3 +1,4 @@
+import { RESTORE_OUTCOMES, type RecoveryVitals } from "../../mesh-protocol.js";
 import { CatchUp } from "./catch-up.js";
 import { Deaths } from "./deaths.js";
 import type { Address, Entry } from "./log.js";
@@ -30,15 +31,6 @@ export interface ReplicaOptions {
   maxDisconnectionDuration: number;
 }
 
-export interface ReplicaStats {
-  /** Of the messages that are kept. */
-  bytes: number;
-  /** Messages, and sessions of clients that are away, that had to go for others. */
-  forgotten: number;
-  forgottenSessions: number;
-  sessions: number;
-}
-
 /**
  * One worker's copy of what is needed to restore any client: what all origins have sent, bounded,
  * and the sessions of all clients. It knows neither sockets nor connections; see `Outside`.
@@ -61,6 +53,9 @@ export class Replica {
   /** Workers that wait to be told all. */
   #asking: { peer: number; starts: Map<number, number> }[] = [];
   #forgottenSessions = 0;
+  readonly #outcomes = Object.fromEntries(
+    RESTORE_OUTCOMES.map((outcome) => [outcome, 0]),
+  ) as Record<Outcome, number>;
 
   constructor(outside: Outside, options: ReplicaOptions) {
     this.#outside = outside;
@@ -83,10 +78,15 @@ export class Replica {
     for (const peer of outside.peers()) this.met(peer);
   }
 
-  get stats(): ReplicaStats {
+  get stats(): RecoveryVitals {
     const { bytes, forgotten } = this.#stream.logs;
     const { size: sessions } = this.roster.table;
-    return { bytes, forgotten, sessions, forgottenSessions: this.#forgottenSessions };
+    const [outcomes, forgottenSessions] = [{ ...this.#outcomes }, this.#forgottenSessions];
+    return { outcomes, bytes, forgotten, sessions, forgottenSessions };
+  }
+
+  get isActive(): boolean {
+    return this.#catchUp !== undefined;
   }
 
   /** Whether it knows what was before it. */
@@ -220,10 +220,12 @@ export class Replica {
     done: (outcome: Outcome, restored?: Restored) => void,
   ): void {
     if (this.roster.isPending(pid)) {
+      this.#outcomes.taken++;
       done("taken");
       return;
     }
     this.#restores.start(pid, nsp, offset, (outcome, restored) => {
+      this.#outcomes[outcome]++;
       if (restored !== undefined) this.roster.expect(pid);
       this.roster.flush();
       done(outcome, restored);

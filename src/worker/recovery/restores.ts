@@ -1,3 +1,4 @@
+import type { RESTORE_OUTCOMES } from "../../mesh-protocol.js";
 import type { Deaths } from "./deaths.js";
 import type { Logs } from "./log.js";
 import type { ClaimAnswer } from "./messages.js";
@@ -17,11 +18,7 @@ const MAX_RESTORES = 20_000;
  * or restored by somebody else; `forgotten`: what it missed is not all there; `timeout`: others did
  * not answer in time; `full`: too many at once.
  */
-export const OUTCOMES = [
-  ...(["recovered", "unknown", "offset", "taken", "forgotten", "timeout", "full"] as const),
-] as const;
-
-export type Outcome = (typeof OUTCOMES)[number];
+export type Outcome = (typeof RESTORE_OUTCOMES)[number];
 
 export interface Restored {
   readonly session: Session;
