@@ -9,10 +9,13 @@ t.setTimeout(200_000);
 
 const CLIENTS = 60;
 
+/** Messages a second of each worker; on a machine with nothing else to do, `RATE=200`. */
+const { RATE = "60" } = process.env;
+
 t.test("V1 V2 sixty clients, and whatever happens to their workers", async (t) => {
   const random = new Random();
   const cluster = await startCluster(t, {
-    ...{ exec: "recovering.js", count: 3, env: { RATE: "200" } },
+    ...{ exec: "recovering.js", count: 3, env: { RATE } },
     options: { drainTimeout: 2_000, hangTimeout: 2_500 },
   });
   const witnesses = Array.from({ length: CLIENTS }, (_, n) => new Witness(t, cluster.port, n));
@@ -27,7 +30,14 @@ t.test("V1 V2 sixty clients, and whatever happens to their workers", async (t) =
     const hears = (witness: Witness, index: number): boolean =>
       witness.socket.connected &&
       pids.every((pid, at) => witness.last(`all ${pid}`) > (before[index]?.[at] ?? 0));
-    await until(what, () => witnesses.every(hears), 30_000);
+    await until(what, () => witnesses.every(hears), 40_000).catch((error: Error) => {
+      const lost = witnesses.filter((witness, index) => !hears(witness, index));
+      const [some] = lost;
+      const { connected, id, io } = some?.socket ?? {};
+      const state = { connected, id, engine: io?.engine?.readyState, heard: some?.heard.size };
+      const why = `${lost.length} do not hear, as ${some?.name} ${JSON.stringify(state)}`;
+      throw new Error(`${error.message}: ${why}; ${pids}\n${cluster.output}`);
+    });
     t.strictSame(faultsOf(witnesses, ended).slice(0, 5), [], what);
   };
   await settled("at the start");

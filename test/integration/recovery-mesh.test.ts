@@ -62,6 +62,11 @@ t.test("V1 clients of a killed worker miss nothing", async (t) => {
     "all are recovered",
   );
   t.ok(witnesses.reduce((sum, { recovered }) => sum + recovered, 0) >= CLIENTS / 3);
+  const counted = async (): Promise<boolean> => {
+    const { workers } = await cluster.status();
+    return workers.some(({ vitals }) => (vitals?.recovery?.outcomes.recovered ?? 0) > 0);
+  };
+  await loopback.until("it is counted", counted);
   await judge(t, witnesses, ended);
 });
 

@@ -26,25 +26,34 @@ const OVERHEAD = 300;
 
 /** What one origin has sent, without holes. */
 class OriginLog {
-  /** Number of the first one that is kept, or would be. */
-  first: number;
-  #entries: Kept[] = [];
+  /** What came before this worker was there, the latest first. */
+  readonly #older: Kept[] = [];
+  /** What has come since, from `#head` on; before that nothing. */
+  #entries: (Kept | undefined)[] = [];
   #head = 0;
+  /** Number of the first of these. */
+  #base: number;
 
   constructor(first: number) {
-    this.first = first;
+    this.#base = first;
+  }
+
+  /** Number of the first one that is kept, or would be. */
+  get first(): number {
+    return this.#base - this.#older.length;
   }
 
   get next(): number {
-    return this.first + this.#entries.length - this.#head;
+    return this.#base + this.#entries.length - this.#head;
   }
 
   get oldest(): Kept | undefined {
-    return this.#entries[this.#head];
+    return this.#older.at(-1) ?? this.#entries[this.#head];
   }
 
   get(n: number): Kept | undefined {
-    return n < this.first ? undefined : this.#entries[this.#head + n - this.first];
+    if (n < this.#base) return this.#older[this.#base - 1 - n];
+    return this.#entries[this.#head + n - this.#base];
   }
 
   append(entry: Kept): void {
@@ -53,21 +62,23 @@ class OriginLog {
 
   /** @param entries end where this begins */
   prepend(entries: readonly Kept[]): void {
-    this.#entries = [...entries, ...this.#entries.slice(this.#head)];
-    this.#head = 0;
-    this.first -= entries.length;
+    this.#older.push(...[...entries].reverse());
   }
 
   forget(): void {
-    this.#head++;
-    this.first++;
+    if (this.#older.pop() !== undefined) return;
+    this.#entries[this.#head++] = undefined;
+    this.#base++;
     if (this.#head < 1024 || this.#head * 2 < this.#entries.length) return;
     this.#entries = this.#entries.slice(this.#head);
     this.#head = 0;
   }
 
   *from(n: number): Iterable<Kept> {
-    for (let at = Math.max(n, this.first); at < this.next; at++) yield this.get(at) as Kept;
+    for (let at = Math.max(n, this.first); at < this.next; at++) {
+      const entry = this.get(at);
+      if (entry !== undefined) yield entry;
+    }
   }
 }
 
