@@ -23,7 +23,12 @@ export interface Sample {
 export function failedSample(error: Error): Sample {
   const failed = error.message;
   return {
-    ...{ ops: 0, seconds: Number.NaN, errors: 1, reasons: { [failed]: 1 }, cpu: {}, facts: {} },
+    ops: 0,
+    seconds: Number.NaN,
+    errors: 1,
+    reasons: { [failed]: 1 },
+    cpu: {},
+    facts: {},
     latency: { p50: Number.NaN, p99: Number.NaN },
     failed,
   };

@@ -43,9 +43,16 @@ function nodeOf(version) {
     execFileSync(
       "npm",
       [
-        ...["install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund"],
+        "install",
+        "--no-save",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
         // The package fetches the binary for this platform when it is installed.
-        ...["--ignore-scripts=false", "--prefix", prefix, `node@${version}`],
+        "--ignore-scripts=false",
+        "--prefix",
+        prefix,
+        `node@${version}`,
       ],
       { stdio: ["ignore", "inherit", "inherit"] },
     );

@@ -9,9 +9,9 @@ import { explainUnknown } from "./cli/flags.js";
 import { listTable, runningClusters } from "./cli/list.js";
 import { LOAD_HELP } from "./cli/load-help.js";
 import { START_HELP } from "./cli/start-help.js";
-import { defaultName, safeName } from "./control-path.js";
 import { SupervisorError } from "./errors.js";
-import { nearestName } from "./option-names.js";
+import { nearestName } from "./options/nearest-name.js";
+import { defaultName, safeName } from "./system/control-path.js";
 
 const WHICH = `
 Which cluster:

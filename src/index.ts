@@ -27,13 +27,18 @@ export type {
   ReloadReport,
   WorkerStatus,
 } from "./manager-contract.js";
-export type { MeshVitals, RecoveryVitals } from "./mesh-protocol.js";
-export type { Logger } from "./option-checks.js";
-export type { ClusterManagerOptions, ResolvedManagerOptions, StickyOptions } from "./options.js";
+export type { Logger } from "./options/checks.js";
+export type {
+  ClusterManagerOptions,
+  ResolvedManagerOptions,
+  Routing,
+  StickyOptions,
+} from "./options/options.js";
 export type { LoadBalancingMethod } from "./policy/balance.js";
 export { ClusterManager } from "./primary/cluster-manager.js";
 export { setupStickyMaster } from "./primary/setup-sticky-master.js";
-export type { Routing, WorkerVitals } from "./protocol.js";
+export type { MeshVitals, RecoveryVitals } from "./protocol/mesh-messages.js";
+export type { WorkerVitals } from "./protocol/messages.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";
 export type {

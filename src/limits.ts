@@ -4,7 +4,7 @@
  * modules. A bound of one module's own stands in that module. SECURITY.md lists both kinds.
  */
 
-/** Bytes that may wait in the primary for one worker: the default of `maxQueue`. Beyond: it is killed. */
+/** Bytes that may wait in a process for one worker: the default of `maxQueue`. Beyond: it is killed. */
 export const MAX_QUEUE = 64 * 1024 * 1024;
 
 /** Connections that may wait in the primary for one worker. Beyond: 503. */

@@ -3,7 +3,7 @@ import type { Worker } from "node:cluster";
 import type { AddressInfo } from "node:net";
 import type { RestartLimitError, SupervisorError, WorkerExit } from "./errors.js";
 import type { WorkerFacts } from "./policy/reconcile.js";
-import type { WorkerVitals } from "./protocol.js";
+import type { WorkerVitals } from "./protocol/messages.js";
 
 export type ManagerPhase = "idle" | "starting" | "running" | "stopping" | "stopped";
 
@@ -25,7 +25,10 @@ export interface WorkerStatus {
   vitals: WorkerVitals | null;
   /** URL of its inspector; `null` when that is closed. While it is open the worker is not killed as hung. */
   inspector: string | null;
-  /** Bytes that wait in the primary for it; beyond `maxQueue` it is killed. */
+  /**
+   * Bytes that wait for it: in the primary, and in the other workers as of their last heartbeats.
+   * When one of them has more than `maxQueue` and it does not get less, this worker is killed.
+   */
   queue: number;
   /** Connections that wait in the primary for it. */
   waiting: number;
@@ -43,7 +46,7 @@ export interface ClusterStatus {
   /** How many workers there should be. */
   count: number;
   generation: number;
-  /** Deaths since the start that were answered with a new worker. */
+  /** Deaths since the start of workers that should have lived. */
   restarts: number;
   /** How often a process could not be started since then (no memory, no descriptors). */
   forkFailures: number;

@@ -2,7 +2,7 @@ import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { SupervisorError } from "./errors.js";
 import type { ClusterStatus, Manager, ReloadReport } from "./manager-contract.js";
-import type { ResolvedManagerOptions } from "./options.js";
+import type { ResolvedManagerOptions } from "./options/options.js";
 
 /** ms: how much longer than the manager pm2 should wait, and how often metrics are looked at. */
 const MARGIN = 5_000;

@@ -7,14 +7,15 @@ import { answerLoadTest, ClusterManager, setupWorker } from "socket-supervisor";
 
 const { PORT = 7001, HOST = "127.0.0.1", WORKERS = 4 } = process.env;
 const manager = new ClusterManager({
-  ...{ port: Number(PORT), host: HOST, count: Number(WORKERS) },
+  port: Number(PORT),
+  host: HOST,
+  count: Number(WORKERS),
   name: "load-example",
   drainTimeout: 5_000,
 });
 
 if (manager.isPrimary()) {
   await manager.start();
-  console.log(`http://localhost:${manager.status().address?.port} is ready`);
 } else {
   const io = new Server(createServer());
   io.on("connection", answerLoadTest);

@@ -10,31 +10,39 @@ export interface TestFiles {
   unit: string[];
   /** `test/integration/*.test.ts`: several at once. */
   together: string[];
-  /** `*.timed.test.ts`: by itself, because it measures time. */
+  /** `*.timed.test.ts`, `*.timed.gate.test.ts`: by itself, because it measures time. */
   timed: string[];
-  /** `*.gate.test.ts`: as `timed`; browsers and benchmarks, in the gate or when asked for. */
-  gate: string[];
+  /** `*.gate.test.ts` that do not run: they do in the gate, or when they are named. */
+  leftOut: string[];
 }
 
 /**
  * @param paths of files and folders; none: the whole suite
- * @throws Error when one of them has no tests
+ * @param gate with those of the gate
+ * @throws Error when one of the paths has no tests
  */
-export function testFiles(paths: readonly string[]): TestFiles {
-  const files: TestFiles = { unit: [], together: [], timed: [], gate: [] };
+export function testFiles(paths: readonly string[], gate: boolean): TestFiles {
+  const files: TestFiles = { unit: [], together: [], timed: [], leftOut: [] };
   const found = (paths.length > 0 ? paths : ["test"]).flatMap((path) => {
     const below = filesBelow(resolve(ROOT, path));
     if (below.length === 0) throw new Error(`${path}: no file *.test.ts is there`);
     return below;
   });
-  for (const file of [...new Set(found)].sort()) files[kindOf(file)].push(file);
+  for (const file of [...new Set(found)].sort()) {
+    files[kindOf(file, gate || isNamed(file, paths))].push(file);
+  }
   return files;
 }
 
-function kindOf(file: string): keyof TestFiles {
+/** Whether a file is asked for by itself, not as one of a folder. */
+export function isNamed(file: string, paths: readonly string[]): boolean {
+  return paths.some((path) => relative(ROOT, resolve(ROOT, path)) === file);
+}
+
+function kindOf(file: string, gate: boolean): keyof TestFiles {
   if (file.startsWith("test/unit/")) return "unit";
-  if (file.endsWith(".gate.test.ts")) return "gate";
-  return file.endsWith(".timed.test.ts") ? "timed" : "together";
+  if (!gate && file.endsWith(".gate.test.ts")) return "leftOut";
+  return /\.timed(\.gate)?\.test\.ts$/.test(file) ? "timed" : "together";
 }
 
 function filesBelow(path: string): string[] {

@@ -3,7 +3,7 @@
 //   npm run test:flakes -- 10 [--no-gate] [files or folders]
 import { parseArgs } from "node:util";
 import type { FileResult } from "./read-tap.js";
-import { runSuite } from "./run.js";
+import { endWithSignals, runSuite } from "./run.js";
 
 const { values, positionals } = parseArgs({
   options: { "no-gate": { type: "boolean", default: false }, jobs: { type: "string" } },
@@ -15,6 +15,7 @@ if (!Number.isInteger(count) || count < 1) {
   throw new Error(`${times}: how often is a number, as in npm run test:flakes -- 10`);
 }
 
+endWithSignals();
 const runs: { seconds: number; files: FileResult[] }[] = [];
 for (let n = 1; n <= count; n++) {
   const started = performance.now();
@@ -33,6 +34,16 @@ const byName = groupBy(
   runs.flatMap(({ files }) => files),
   ({ name }) => name,
 );
+
+console.log("\nFiles that failed, in how many of their runs:");
+const failed = [...byName]
+  .map(([file, results]) => ({ file, results, times: results.filter(({ ok }) => !ok).length }))
+  .filter(({ times }) => times > 0)
+  .sort((a, b) => b.times - a.times);
+for (const { file, results, times } of failed) {
+  console.log(`  ${times} of ${results.length}  ${file}`);
+}
+if (failed.length === 0) console.log("  none");
 
 console.log("\nWhat failed:");
 const failures = groupBy(
@@ -67,7 +78,7 @@ console.log("\nThe longest files, from the shortest to the longest of their runs
 const longest = [...byName].sort(([, a], [, b]) => most(b) - most(a)).slice(0, 15);
 for (const [file, results] of longest) console.log(`  ${spread(results).padStart(14)}  ${file}`);
 console.log(`\nWhole runs: ${spread(runs.map(({ seconds }) => ({ duration: seconds * 1_000 })))}`);
-process.exitCode = table.length > 0 ? 1 : 0;
+process.exitCode = failed.length > 0 ? 1 : 0;
 
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();

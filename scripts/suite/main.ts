@@ -1,12 +1,13 @@
 // `npm test`: one line for each file, what failed with its diagnostics, and the sum.
 //
 //   npm test                                      the suite, without the gate's part
-//   npm test -- test/integration/tls.test.ts      files or folders
+//   npm test -- test/integration/tls.test.ts      files, whole, or folders
 //   npm test -- --gate                            all of it; nothing may skip; CI=true does the same
+import { basename } from "node:path";
 import { inspect, parseArgs } from "node:util";
 import { testFiles } from "./files.js";
 import type { FileResult } from "./read-tap.js";
-import { runSuite } from "./run.js";
+import { endWithSignals, runSuite } from "./run.js";
 
 const { values, positionals } = parseArgs({
   options: {
@@ -17,12 +18,13 @@ const { values, positionals } = parseArgs({
 });
 
 try {
-  testFiles(positionals);
+  testFiles(positionals, values.gate);
 } catch (error) {
   console.error((error as Error).message);
   process.exit(1);
 }
 
+endWithSignals();
 const started = performance.now();
 const say = console.log;
 const files = await runSuite({
@@ -32,12 +34,13 @@ const files = await runSuite({
   onFile: (file) => say(line(file)),
 });
 
-const sum = (key: "passed" | "failed" | "skipped"): number =>
+const sum = (key: "passed" | "failed" | "skipped" | "leftOut"): number =>
   files.reduce((total, file) => total + file[key], 0);
 for (const { name, skips } of files) for (const skip of skips) say(`skipped: ${name} > ${skip}`);
-const { gate } = testFiles([]);
-if (!values.gate && positionals.length === 0) {
-  say(`left out: ${gate.join(", ")} (npm test -- --gate runs them)`);
+const { leftOut } = testFiles(positionals, values.gate);
+if (leftOut.length > 0) {
+  const names = leftOut.map((file) => basename(file, ".gate.test.ts")).join(", ");
+  say(`left out: ${sum("leftOut")} tests, and ${names} (npm test -- --gate runs them)`);
 }
 let failed = sum("failed");
 if (sum("passed") === 0) {

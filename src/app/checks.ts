@@ -1,8 +1,8 @@
 /** Which options there are, and what each has to be. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { OptionError } from "../errors.js";
-import { expectObject, logger } from "../option-checks.js";
-import { nearestName } from "../option-names.js";
+import { expectObject, logger } from "../options/checks.js";
+import { nearestName } from "../options/nearest-name.js";
 
 /** @throws OptionError unless the value is `undefined`, or what it has to be */
 type Check = (name: string, value: unknown) => unknown;

@@ -1,5 +1,5 @@
 import type { Socket } from "socket.io";
-import type { Logger } from "../option-checks.js";
+import type { Logger } from "../options/checks.js";
 import type { Context, Middleware } from "./context.js";
 import type { EventsDeclaration, Schemas } from "./events.js";
 

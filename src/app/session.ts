@@ -1,5 +1,5 @@
 import type { Socket } from "socket.io";
-import { errorText, type Logger } from "../option-checks.js";
+import { errorText, type Logger } from "../options/checks.js";
 import { type App, Context, type Middleware, run } from "./context.js";
 import { EventError, errorReply, toError } from "./errors.js";
 import { type Schemas, type SystemEvents, validateArgs } from "./events.js";

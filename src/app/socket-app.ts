@@ -1,6 +1,6 @@
 import type { Server } from "socket.io";
 import { OptionError } from "../errors.js";
-import { errorText } from "../option-checks.js";
+import { errorText } from "../options/checks.js";
 import { APP, checkOptions, functions } from "./checks.js";
 import type { App, Context, Middleware } from "./context.js";
 import { mountController } from "./controllers.js";

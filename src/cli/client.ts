@@ -1,5 +1,5 @@
 import { type IncomingMessage, request } from "node:http";
-import { type FoundSocket, findControlSocket, givenControlSocket } from "../control-path.js";
+import { type FoundSocket, findControlSocket, givenControlSocket } from "../system/control-path.js";
 import { socketNames } from "./list.js";
 
 /** Something that the user has to know, and no more than its message. */

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
-import { isAlive } from "../is-alive.js";
 import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
 import type { Inspection } from "../primary/control/inspections.js";
+import { isAlive } from "../system/is-alive.js";
 import { CliError, callJson, callLines } from "./client.js";
 import { duration, statusTable } from "./table.js";
 

@@ -1,4 +1,4 @@
-import { nearestName } from "../option-names.js";
+import { nearestName } from "../options/nearest-name.js";
 
 /** What to say of a command line that cannot be read. @param flags those that there are */
 export function explainUnknown(error: Error, command: string, flags: readonly string[]): string {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { request } from "node:http";
-import { controlDirs, findControlSocket } from "../control-path.js";
 import type { ClusterStatus } from "../manager-contract.js";
-import { checkFolder } from "../own-files.js";
+import { controlDirs, findControlSocket } from "../system/control-path.js";
+import { checkFolder } from "../system/own-files.js";
 
 /** How long a cluster may take to answer (ms). */
 const TIMEOUT = 2_000;

@@ -66,7 +66,11 @@ async function loadUrl(url: string, values: Values): Promise<number> {
   const screen = new Screen(values.json === true);
   screen.line(summary(options, sources));
   const report = await runLoad({
-    ...{ options, address, sources, control, scenario },
+    options,
+    address,
+    sources,
+    control,
+    scenario,
     signal: interruption.signal,
     onProgress: (progress, elapsed) => {
       if (progress.length > 0) screen.progress(progressText(progress, elapsed));

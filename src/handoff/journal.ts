@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
  *
  * A worker tells of sockets in batches. One that dies, or stands still, has told less than it has
  * done, and two workers must never answer one client. The file costs the worker two system calls a
- * connection and wakes nobody; the primary reads it only when a worker died or hangs.
+ * connection, one more at its first answer, and wakes nobody; the primary reads it only when a worker died or hangs.
  *
  * Taking a socket and taking it away are in order whoever is faster: the worker writes its mark and
  * then looks whether the primary has withdrawn what is not marked; the primary withdraws and then

@@ -10,10 +10,13 @@ export function reportText(report: Report, brokenThresholds: readonly string[]):
     `${number(options.clients)} clients (${options.transports}), ${options.processes} ` +
     `${options.processes === 1 ? "process" : "processes"}, seed ${options.seed}`;
   const lines = [
-    ...[head, ""],
+    head,
+    "",
     ...connectionLines(report),
-    ...["", ...messageLines(report)],
-    ...["", ...latencyLines(report)],
+    "",
+    ...messageLines(report),
+    "",
+    ...latencyLines(report),
     ...(spread ? ["", `Workers (by ${spread.by}): ${tally(spread.workers)}`] : []),
     ...processLines(report),
     ...section(
@@ -93,7 +96,10 @@ function latencyLines({ latency }: Report): string[] {
 function processLines({ processes, generators }: Report): string[] {
   const lines = [
     ...processes.map(({ pid, role, cpu, cpuSeconds, rss }) => ({
-      ...{ pid, role, cpu, rss },
+      pid,
+      role,
+      cpu,
+      rss,
       more: `, ${fixed(cpuSeconds)} s of CPU`,
     })),
     ...generators.map((it) => ({ ...it, role: "generator", more: "" })),

@@ -95,7 +95,10 @@ export function emptyCounts(): Counts {
     reconnects: 0,
     echo: { sent: 0, answered: 0, lost: 0, inFlight: 0, duplicates: 0, wrong: 0 },
     broadcast: {
-      ...{ sent: 0, accepted: 0, lost: 0, inFlight: 0 },
+      sent: 0,
+      accepted: 0,
+      lost: 0,
+      inFlight: 0,
       deliveries: { expected: 0, delivered: 0, lost: 0, inFlight: 0, missed: 0, duplicates: 0 },
     },
     workers: {},

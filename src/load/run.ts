@@ -76,7 +76,12 @@ async function measure(run: Run, generators: Generators, startsAt: number): Prom
   const broadcasts = stopped.flatMap((it) => it.broadcasts);
   const results = await generators.ask(() => ({ type: "settle", broadcasts, grace }), "result");
   return buildReport({
-    ...{ options, measured, interrupted, sessions, processes, events },
+    options,
+    measured,
+    interrupted,
+    sessions,
+    processes,
+    events,
     results: results.map(({ result }) => result),
     problems: [...generators.deaths, ...(failure === undefined ? [] : [failure])],
   });

@@ -23,10 +23,10 @@ export async function findAddress(url: URL, mayLeave: boolean): Promise<string> 
   const name = url.hostname.replace(/^\[|\]$/g, "");
   const found = await lookup(name, { all: true }).catch(() => []);
   if (found.length === 0) throw new LoadError(`There is no host called ${name}.`);
-  const foreign = found.find(({ address }) => !isLoopback(address));
-  if (foreign && !mayLeave) {
+  const elsewhere = found.find(({ address }) => !isLoopback(address));
+  if (elsewhere && !mayLeave) {
     throw new LoadError(
-      `${name} is ${foreign.address}, which is not a loopback address. A load test can bring a ` +
+      `${name} is ${elsewhere.address}, which is not a loopback address. A load test can bring a ` +
         "server down: add --i-own-this-host if it is yours.",
     );
   }

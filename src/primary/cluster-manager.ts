@@ -11,16 +11,16 @@ import type {
   ManagerPhase,
   ReloadReport,
 } from "../manager-contract.js";
-import { errorText, milliseconds } from "../option-checks.js";
+import { errorText, milliseconds } from "../options/checks.js";
 import {
   type ClusterManagerOptions,
   type ResolvedManagerOptions,
+  type Routing,
   resolveManagerOptions,
   workerCount,
-} from "../options.js";
-import { UNUSED_SETTINGS } from "../other-names.js";
+} from "../options/options.js";
+import { UNUSED_SETTINGS } from "../options/other-names.js";
 import { joinPm2, refusePm2Cluster } from "../pm2.js";
-import type { Routing } from "../protocol.js";
 import { type PrimaryParts, primaryParts } from "./composition.js";
 import { Operations } from "./control/operations.js";
 import { hangReport, idOf, workerStatus } from "./control/status.js";
@@ -257,8 +257,12 @@ export class ClusterManager extends EventEmitter<ClusterManagerEvents> implement
     const { logger, logPrefix, port, sticky, hangTimeout, maxQueue = MAX_QUEUE } = this.options;
     const routing = port === undefined ? undefined : this.#createServer(parts);
     const terms = {
-      ...{ managed: true, requiresAdoption: sticky, logPrefix },
-      ...{ hangTimeout, maxQueue, routing },
+      managed: true,
+      requiresAdoption: sticky,
+      logPrefix,
+      hangTimeout,
+      maxQueue,
+      routing,
     };
     const pool = new WorkerPool(parts.registry, this.options, terms);
     watchSelfListening(parts.registry, realClock, {

@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { SupervisorError } from "../errors.js";
 import { ClientAffinity } from "../policy/affinity.js";
-import { outliveReaders } from "../std-streams.js";
+import { outliveReaders } from "../system/std-streams.js";
 import { AdapterKinds } from "./adapter/adapter-kinds.js";
 import { startAdapterRelay } from "./adapter/adapter-relay.js";
 import { Gateways } from "./gateways.js";
@@ -57,8 +57,16 @@ export function composePrimary(registry: WorkerRegistry): PrimaryParts {
   });
   const probe = new WorkerProbe(registry);
   return {
-    ...{ registry, sessions, placement, affinity, waiters },
-    ...{ lines, listeners, leases, gateways, probe },
+    registry,
+    sessions,
+    placement,
+    affinity,
+    waiters,
+    lines,
+    listeners,
+    leases,
+    gateways,
+    probe,
   };
 }
 

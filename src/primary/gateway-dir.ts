@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isOutOfDescriptors } from "../descriptors.js";
-import { isAlive } from "../is-alive.js";
-import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../own-files.js";
-import { fitsSocket, isAnswered } from "../unix-socket.js";
+import { isOutOfDescriptors } from "../system/descriptors.js";
+import { isAlive } from "../system/is-alive.js";
+import { checkFolder, NotOursError, OwnFolder, whyNotInOurHands } from "../system/own-files.js";
+import { fitsSocket, isAnswered } from "../system/unix-socket.js";
 
 const PREFIX = "socket-supervisor-";
 
@@ -27,7 +27,10 @@ export function gatewayParents(): string[] {
   return [...new Set(parents)].filter(Boolean);
 }
 
-/** The directory of the workers' gateways: this user's alone (0700), with a name nobody can guess. */
+/**
+ * The directory of the workers' sockets (gateways and mesh) and journals: this user's alone (0700), with
+ * a name nobody can guess.
+ */
 export class GatewayDir {
   readonly path: string;
   readonly #identity: string;

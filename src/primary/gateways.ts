@@ -1,4 +1,4 @@
-import type { Routing } from "../protocol.js";
+import type { Routing } from "../options/options.js";
 import { GatewayDir, gatewayParents } from "./gateway-dir.js";
 import type { WorkerHandle } from "./workers/worker-handle.js";
 import type { WorkerRegistry } from "./workers/worker-registry.js";

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ManagerOptions, Socket, SocketOptions } from "socket.io-client";
 import { type ConnectError, reasonOf } from "../connect-reason.js";
 import { OptionError, TestClientError } from "../errors.js";
-import { expectObject, integer, milliseconds, oneOf, text } from "../option-checks.js";
-import { nearestName } from "../option-names.js";
+import { expectObject, integer, milliseconds, oneOf, text } from "../options/checks.js";
+import { nearestName } from "../options/nearest-name.js";
 
 /** Options of {@link createSocketIOClient}; the others are socket.io-client's own. */
 export interface TestClientOptions

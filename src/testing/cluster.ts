@@ -3,8 +3,12 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OptionError } from "../errors.js";
 import type { ClusterStatus, ReloadReport } from "../manager-contract.js";
-import { environment, expectObject, flag } from "../option-checks.js";
-import { type ClusterManagerOptions, resolveManagerOptions, workerCount } from "../options.js";
+import { environment, expectObject, flag } from "../options/checks.js";
+import {
+  type ClusterManagerOptions,
+  resolveManagerOptions,
+  workerCount,
+} from "../options/options.js";
 import { createSocketIOClient, type TestClient, type TestClientOptions } from "./client.js";
 import { PrimaryProcess } from "./primary-process.js";
 

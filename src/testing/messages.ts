@@ -1,6 +1,6 @@
 import type { SupervisorErrorCode, WorkerExit } from "../errors.js";
 import type { Manager } from "../manager-contract.js";
-import type { ClusterManagerOptions } from "../options.js";
+import type { ClusterManagerOptions } from "../options/options.js";
 
 /** What the runner's process can ask of a running cluster. */
 export interface Calls extends Pick<Manager, "status" | "reload" | "scale" | "stop"> {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describeExit, SupervisorError, WorkerBootError } from "../errors.js";
-import type { ClusterManagerOptions } from "../options.js";
+import type { ClusterManagerOptions } from "../options/options.js";
 import type { Calls, Failure, FromTestPrimary, ToTestPrimary } from "./messages.js";
 
 type Question = ToTestPrimary extends infer T

@@ -3,9 +3,9 @@ import { EventEmitter, once } from "node:events";
 import type { Socket } from "node:net";
 import { SupervisorError } from "../errors.js";
 import { MAX_QUESTIONS, MAX_QUEUE, QUESTION_TIMEOUT } from "../limits.js";
-import { PROTOCOL } from "../mesh-protocol.js";
-import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol.js";
-import { SendQueue } from "../send-queue.js";
+import { PROTOCOL } from "../protocol/mesh-messages.js";
+import { isToWorker, type ToPrimary, type ToWorker, type Welcome } from "../protocol/messages.js";
+import { SendQueue } from "../system/send-queue.js";
 
 /** How long the primary may take to answer the first message (ms). */
 const HELLO_TIMEOUT = 10_000;

@@ -6,10 +6,9 @@ import {
   type ResolvedWorkerOptions,
   resolveWorkerOptions,
   type WorkerOptions,
-} from "../options.js";
+} from "../options/options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
-import { type MeshDoor, meshDoor } from "./adapter/mesh-door.js";
 import { canKeep, RecoveringAdapter } from "./adapter/recovering-adapter.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { WideAdapter } from "./adapter/wide-adapter.js";
@@ -24,6 +23,7 @@ import type {
   SocketIoServer,
 } from "./sessions/engine.js";
 import { tellLoaded } from "./tell-loaded.js";
+import { type MeshDoor, meshDoor } from "./transport/mesh-door.js";
 import { WorkerRuntime } from "./worker-process.js";
 
 type AdapterFactory = NonNullable<Parameters<Server["adapter"]>[0]>;
@@ -44,7 +44,7 @@ const setUps = new WeakMap<object, Promise<void>>();
 
 /**
  * Makes a Socket.IO server (or an Engine.IO server alone, or an HTTP server without either) part of
- * the cluster: it gets its connections from the primary, and the cluster adapter, so that
+ * the cluster: it gets its connections from the primary, and an adapter over all workers, so that
  * broadcasts, rooms, `fetchSockets()` and `serverSideEmit()` span all workers. Do not `listen()`.
  *
  * A worker may have several servers: call it for each. Calling it again for the same one gives the

@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
-import type { WorkerOptions } from "../options.js";
-import type { Welcome } from "../protocol.js";
-import { outliveReaders } from "../std-streams.js";
+import type { WorkerOptions } from "../options/options.js";
+import type { Welcome } from "../protocol/messages.js";
+import { outliveReaders } from "../system/std-streams.js";
 import { ServerNames } from "./adapter/server-names.js";
-import { startRequestTimeouts } from "./connections/adopt-connection.js";
 import { Arrivals, type ConnectionMessage } from "./connections/arrivals.js";
 import { ClientConnections } from "./connections/client-connections.js";
 import { Dispatch } from "./connections/dispatch.js";
+import { startRequestTimeouts } from "./connections/request-timeouts.js";
 import { ReturnableConnections } from "./connections/return-connection.js";
 import { shareTicketKeys } from "./connections/tls-sessions.js";
 import { ForeignRequests } from "./forwarding/foreign-requests.js";

@@ -28,8 +28,13 @@ export class CapturedTimers {
     const clear = (timer: CapturedTimer | undefined): void => {
       if (timer) timer.active = false;
     };
-    t.intercept(globalThis, "setTimeout", { value: set });
-    t.intercept(globalThis, "clearTimeout", { value: clear });
+    // Not by tap's intercept(), which takes down where each of thousands of calls comes from.
+    for (const [name, value] of Object.entries({ setTimeout: set, clearTimeout: clear })) {
+      const own = Object.getOwnPropertyDescriptor(globalThis, name);
+      if (own === undefined) throw new Error(`There is no ${name}`);
+      Object.defineProperty(globalThis, name, { ...own, value });
+      t.teardown(() => Object.defineProperty(globalThis, name, own));
+    }
   }
 
   /** Delays of those that neither fired nor were cleared (ms). */

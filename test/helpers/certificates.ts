@@ -13,15 +13,19 @@ const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-node
 /** key.pem and cert.pem for 127.0.0.1 and localhost, signed by itself. */
 export async function makeServerCertificate(dir: string, name = "localhost"): Promise<void> {
   await run("openssl", [
-    ...["req", "-x509", ...KEY, "-keyout", `${dir}/key.pem`, "-out", `${dir}/cert.pem`],
-    ...[
-      "-days",
-      "2",
-      "-subj",
-      `/CN=${name}`,
-      "-addext",
-      "subjectAltName=IP:127.0.0.1,DNS:localhost",
-    ],
+    "req",
+    "-x509",
+    ...KEY,
+    "-keyout",
+    `${dir}/key.pem`,
+    "-out",
+    `${dir}/cert.pem`,
+    "-days",
+    "2",
+    "-subj",
+    `/CN=${name}`,
+    "-addext",
+    "subjectAltName=IP:127.0.0.1,DNS:localhost",
   ]);
 }
 
@@ -50,17 +54,20 @@ export async function makeClientCertificate(
   await run("openssl", ["req", ...KEY, ...request]);
   writeFileSync(file("extensions"), "extendedKeyUsage=clientAuth\n");
   await run("openssl", [
-    ...[
-      "x509",
-      "-req",
-      "-in",
-      file(`${basename}-csr`),
-      "-out",
-      file(`${basename}-cert`),
-      "-days",
-      "2",
-    ],
-    ...["-CA", file("ca"), "-CAkey", file("ca-key"), "-CAcreateserial"],
-    ...["-extfile", file("extensions")],
+    "x509",
+    "-req",
+    "-in",
+    file(`${basename}-csr`),
+    "-out",
+    file(`${basename}-cert`),
+    "-days",
+    "2",
+    "-CA",
+    file("ca"),
+    "-CAkey",
+    file("ca-key"),
+    "-CAcreateserial",
+    "-extfile",
+    file("extensions"),
   ]);
 }

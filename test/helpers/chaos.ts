@@ -65,18 +65,21 @@ const TROUBLES: readonly Trouble[] = [
   { name: "killed", lasting: true, begin: (pid) => signal(pid, "SIGKILL") },
   { name: "stopped", lasting: true, begin: (pid) => signal(pid, "SIGSTOP") },
   {
-    ...{ name: "stopped for 700 ms", lasting: false },
+    name: "stopped for 700 ms",
+    lasting: false,
     begin: (pid) => {
       signal(pid, "SIGSTOP");
       setTimeout(() => signal(pid, "SIGCONT"), 700);
     },
   },
   {
-    ...{ name: "blocked for ever", lasting: true },
+    name: "blocked for ever",
+    lasting: true,
     begin: (pid, clients) => run(pid, clients, block(600_000)),
   },
   {
-    ...{ name: "blocked for 700 ms", lasting: false },
+    name: "blocked for 700 ms",
+    lasting: false,
     begin: (pid, clients) => run(pid, clients, block(700)),
   },
 ];

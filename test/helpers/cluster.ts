@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Test } from "tap";
+import file, { type Test } from "tap";
 import type { ClusterManagerOptions, ClusterStatus, StickyOptions } from "../../src/index.js";
+import { guardGroup, releaseGroup } from "./group-guard.js";
 
 export interface ClusterSetup {
   /** File name in test/fixtures. Default: worker.js */
@@ -72,6 +73,7 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
         ...env,
       },
     });
+    if (this.child.pid !== undefined) guardGroup(this.child.pid);
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.output += text;
@@ -126,6 +128,7 @@ export class TestCluster extends EventEmitter<Record<string, [Said]>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
+    releaseGroup(pid);
   }
 }
 
@@ -144,6 +147,19 @@ export async function startCluster(t: Test, setup: ClusterSetup = {}): Promise<T
   return cluster;
 }
 
+const shared = new Map<string, Promise<TestCluster>>();
+
+/**
+ * One cluster for all tests of this file that want it with these settings; it ends with the file.
+ * They leave it with the workers that it had. Sessions of other tests may still be there.
+ */
+export function sharedCluster(setup: ClusterSetup = {}): Promise<TestCluster> {
+  const key = JSON.stringify(setup);
+  const cluster = shared.get(key) ?? startCluster(file, setup);
+  shared.set(key, cluster);
+  return cluster;
+}
+
 /** The same without waiting: for starts that fail. */
 export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   const cluster = new TestCluster(setup);
@@ -156,4 +172,4 @@ export function launchCluster(t: Test, setup: ClusterSetup = {}): TestCluster {
   return cluster;
 }
 
-export { isAlive } from "../../src/is-alive.js";
+export { isAlive } from "../../src/system/is-alive.js";

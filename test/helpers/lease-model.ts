@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Test } from "tap";
 import { Leases } from "../../src/primary/jobs/leases.js";
 import type { WorkerHandle, WorkerState } from "../../src/primary/workers/worker-handle.js";
-import type { ToPrimary, ToWorker } from "../../src/protocol.js";
+import type { ToPrimary, ToWorker } from "../../src/protocol/messages.js";
 import { Job } from "../../src/worker/jobs/job.js";
 import { ClusterLeases } from "../../src/worker/jobs/job-leases.js";
 import { OpenWork } from "../../src/worker/jobs/open-work.js";

@@ -13,8 +13,16 @@ export interface LoadRun {
 
 /** Small enough for a busy machine. */
 export const SMALL = [
-  ...["--clients", "9", "--ramp", "0.3", "--warm-up", "0.2", "--duration", "1"],
-  ...["--rate", "4"],
+  "--clients",
+  "9",
+  "--ramp",
+  "0.3",
+  "--warm-up",
+  "0.2",
+  "--duration",
+  "1",
+  "--rate",
+  "4",
 ];
 
 /** Starts the load test. */

@@ -9,12 +9,16 @@ export class MemoryNet {
   /** Connections that wait for somebody who is stopped. */
   readonly #stopped = new Map<string, (() => void)[]>();
   readonly connections = new Set<Duplex>();
+  /** How many turns later than others each new connection arrives, one after the other. */
+  late: readonly number[] = [0];
+  #dialled = 0;
   #lastAddress = 0;
 
   wire(): Wire {
     return {
       listen: async (accept) => {
         const address = `address ${++this.#lastAddress}`;
+        if (this.#listening.size > 0) await new Promise(setImmediate);
         this.#listening.set(address, accept);
         return address;
       },
@@ -26,7 +30,10 @@ export class MemoryNet {
         near.once("close", () => this.connections.delete(near));
         const accept = this.#listening.get(address);
         if (accept === undefined) setImmediate(() => near.destroy());
-        else setImmediate(() => this.#arrive(address, () => accept(far)));
+        else {
+          const late = this.late[this.#dialled++ % this.late.length] ?? 0;
+          after(late + 1, () => this.#arrive(address, () => accept(far)));
+        }
         return near;
       },
     };
@@ -110,6 +117,15 @@ export class MemoryPrimary {
     this.#addresses.set(worker, address);
     worker.mesh.enter({ id: worker.id, key: "key", seed: 1, members });
     return worker;
+  }
+
+  /** Where it listened is gone: it listens again, in a turn to come, and others hear of it later. */
+  async listenAgain(worker: MemoryWorker, late: number): Promise<void> {
+    const address = await worker.mesh.listen();
+    this.#addresses.set(worker, address);
+    for (const other of this.workers) {
+      if (other !== worker) after(late, () => other.mesh.joined({ id: worker.id, address }));
+    }
   }
 
   /** Nobody who is new reaches it until the returned function is called. */

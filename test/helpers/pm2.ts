@@ -49,9 +49,16 @@ export async function pm2(
     killSignal: "SIGKILL",
     signal: commands.signal,
     env: {
-      ...{ PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: tmp, PM2_HOME: home },
-      ...{ PM2_DISABLE_VERSION_CHECK: "1", NO_COLOR: "1", HOST: "127.0.0.1", PORT: "0" },
-      ...{ WORKERS: "2", ...env },
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TMPDIR: tmp,
+      PM2_HOME: home,
+      PM2_DISABLE_VERSION_CHECK: "1",
+      NO_COLOR: "1",
+      HOST: "127.0.0.1",
+      PORT: "0",
+      WORKERS: "2",
+      ...env,
     },
   });
   return stdout + stderr;

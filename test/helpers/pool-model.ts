@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { MAX_QUEUE } from "../../src/limits.js";
-import { resolveManagerOptions } from "../../src/options.js";
+import { resolveManagerOptions } from "../../src/options/options.js";
 import type { PoolRegistry, PoolSystem } from "../../src/primary/supervision/pool-system.js";
 import { Reloads } from "../../src/primary/supervision/reloads.js";
 import { WorkerPool } from "../../src/primary/supervision/worker-pool.js";

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Test } from "tap";
+import { guardGroup, releaseGroup } from "./group-guard.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -22,6 +23,7 @@ export class Spawned {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    if (this.child.pid !== undefined) guardGroup(this.child.pid);
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
       this.child.emit("output");
@@ -61,11 +63,14 @@ export class Spawned {
   }
 
   destroy(): void {
+    const { pid } = this.child;
+    if (pid === undefined) return;
     try {
-      if (this.child.pid) process.kill(-this.child.pid, "SIGKILL");
+      process.kill(-pid, "SIGKILL");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
+    releaseGroup(pid);
   }
 }
 

@@ -48,8 +48,11 @@ export class Canaries {
     const { Agent } = url.startsWith("https:") ? https : http;
     const agent = new Agent({ keepAlive: true, localAddress: freshAddress() });
     const socket = io(url, {
-      ...{ transports: [transport], forceNew: true, reconnection: false },
-      ...{ rejectUnauthorized: false, auth: { canary: true } },
+      transports: [transport],
+      forceNew: true,
+      reconnection: false,
+      rejectUnauthorized: false,
+      auth: { canary: true },
       agent: agent as never, // the clients' types want what browsers have
     });
     await new Promise<void>((resolve, reject) => {

@@ -5,6 +5,7 @@
  *     npm run test:hostile -- --seed 7 --case heads:123      (one case again)
  */
 import { parseArgs } from "node:util";
+import t from "tap";
 import { runHostile } from "./run.js";
 
 const { values } = parseArgs({
@@ -16,11 +17,16 @@ const { values } = parseArgs({
     enough: { type: "string", default: "20" },
   },
 });
+t.setTimeout(0); // the clusters of tests end with tap's, which would end this after 30 s
 const seed = Number(values.seed);
 console.log(`seed ${seed}`);
 const { findings, ...report } = await runHostile({
-  ...{ seed, seconds: Number(values.seconds), enough: Number(values.enough) },
-  ...{ only: values.only?.split(","), case: values.case, log: console.log },
+  seed,
+  seconds: Number(values.seconds),
+  enough: Number(values.enough),
+  only: values.only?.split(","),
+  case: values.case,
+  log: console.log,
 });
 console.log(JSON.stringify(report, null, 2));
 console.log(findings.length === 0 ? "nothing found" : `${findings.length} findings, seed ${seed}`);

@@ -61,7 +61,8 @@ export async function runHostile(options: HostileOptions): Promise<HostileReport
   }
   tell();
   return {
-    ...{ seed, findings: findings() },
+    seed,
+    findings: findings(),
     played: Object.fromEntries(fronts.flatMap((front) => [...front.played])),
     excused: sum(fronts.flatMap((front) => [...front.excused])),
   };

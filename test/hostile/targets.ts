@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,10 +26,14 @@ export interface Pair {
   readonly cluster: Target;
   readonly manager: TestCluster;
   readonly workers: number;
+  /** Path of the primary's control socket. */
+  readonly control: string;
   /** Folder of the certificates; with TLS only. */
   readonly certificates: string | undefined;
   /** What the plain server's process has ended with; nothing while it runs. */
   plainEnded(): string | undefined;
+  /** How many the plain server has open. */
+  plainDescriptors(): number;
   close(): void;
 }
 
@@ -37,6 +41,7 @@ const WORKERS = 3;
 /** Far below what a run lasts, so that nobody's session is kept by a timeout. */
 const EXEC_ARGV = ["--expose-gc", "--warnings"];
 const EXEC = "hostile-server.js";
+const NAME = "hostile";
 
 let lastAddress = 0;
 
@@ -58,7 +63,9 @@ export function reset(socket: Socket): void {
 function targetAt(name: Target["name"], port: number, secure: boolean): Target {
   const address = { port, host: "127.0.0.1" };
   return {
-    ...{ name, port, url: `${secure ? "https" : "http"}://127.0.0.1:${port}` },
+    name,
+    port,
+    url: `${secure ? "https" : "http"}://127.0.0.1:${port}`,
     async open({ localAddress = freshAddress(), ...tls } = {}) {
       const from = { ...address, localAddress };
       const socket = secure
@@ -88,16 +95,22 @@ export async function startPair(secure: boolean): Promise<Pair> {
       plainOutput = (plainOutput + text).slice(-10_000);
     });
   }
+  const runtime = mkdtempSync(join(tmpdir(), "hst-"));
   const manager = new TestCluster({
-    ...{ exec: EXEC, count: WORKERS, execArgv: EXEC_ARGV, env },
+    exec: EXEC,
+    count: WORKERS,
+    execArgv: EXEC_ARGV,
+    env: { ...env, XDG_RUNTIME_DIR: runtime },
     // What dies is replaced at once and for ever: a finding does not end the search.
-    options: { limit: 100_000, backoffInitial: 1, control: false },
+    options: { limit: 100_000, backoffInitial: 1, name: NAME },
   });
   const close = () => {
     process.off("exit", close);
     manager.destroy();
     child.kill("SIGKILL");
-    if (dir !== undefined) rmSync(dir, { recursive: true, force: true });
+    for (const made of [dir, runtime]) {
+      if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    }
   };
   process.once("exit", close);
   const ports = await Promise.all([portOf(child, "message"), portOf(manager, "listening")]);
@@ -105,7 +118,12 @@ export async function startPair(secure: boolean): Promise<Pair> {
   return {
     plain: targetAt("plain", ports[0], secure),
     cluster: targetAt("cluster", ports[1], secure),
-    ...{ manager, workers: WORKERS, certificates: dir, close },
+    manager,
+    workers: WORKERS,
+    certificates: dir,
+    close,
+    control: join(runtime, `socket-supervisor-${process.getuid?.() ?? 0}`, `${NAME}.sock`),
+    plainDescriptors: () => readdirSync(`/proc/${child.pid}/fd`).length,
     plainEnded: () =>
       child.exitCode === null && child.signalCode === null ? undefined : plainOutput,
   };
@@ -114,4 +132,14 @@ export async function startPair(secure: boolean): Promise<Pair> {
 async function portOf(emitter: ChildProcess | TestCluster, event: string): Promise<number> {
   const [said] = (await once(emitter as ChildProcess, event)) as [{ port: number }];
   return said.port;
+}
+
+/** The Unix sockets of the workers of this cluster, by which they reach each other. */
+export function socketsOf({ manager }: Pair, kind: "gateway" | "mesh"): string[] {
+  const prefix = `socket-supervisor-${manager.child.pid}-`;
+  return readdirSync(tmpdir())
+    .filter((name) => name.startsWith(prefix))
+    .flatMap((name) => readdirSync(join(tmpdir(), name)).map((file) => join(tmpdir(), name, file)))
+    .filter((path) => path.endsWith(".sock") && /-m\w+\.sock$/.test(path) === (kind === "mesh"))
+    .sort();
 }

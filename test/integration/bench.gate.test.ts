@@ -20,8 +20,16 @@ t.test("npm run bench measures systems beside each other", async (t) => {
   const { code, stdout, stderr } = await bench(
     t,
     "main.ts",
-    ...["--systems", "ours", "--workloads", "polling-pool,targeted,burst"],
-    ...["--runs", "1", "--window", "300", "--json", json],
+    "--systems",
+    "ours",
+    "--workloads",
+    "polling-pool,targeted,burst",
+    "--runs",
+    "1",
+    "--window",
+    "300",
+    "--json",
+    json,
   );
   t.equal(code, 0, stderr);
   t.equal(stdout.match(/^### /gm)?.length, 3, "a table for each workload");

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import t from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { isAlive } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { childrenOf, start } from "../helpers/spawned.js";
 
 const bootstrap = (env: Record<string, string>) =>
@@ -63,7 +64,8 @@ t.test("a port in use is a clear error, and leaves no worker", async (t) => {
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  t.test(`${signal} stops it in order: exit code 0, nothing left`, async (t) => {
+  const skip = signal === "SIGTERM" ? false : onlyInGate;
+  t.test(`${signal} stops it in order: exit code 0, nothing left`, { skip }, async (t) => {
     const running = bootstrap({ PORT: "0", WORKERS: "2" });
     const [, url = ""] = await running.says(/^(http:\S+)/m);
     const sockets = await Promise.all([
@@ -80,22 +82,30 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     t.same(await Promise.all(reasons), ["transport close", "transport close"]);
   });
 
-  t.test(`${signal} to the whole group, as a terminal sends it, is the same`, async (t) => {
-    const running = bootstrap({ PORT: "0", WORKERS: "2" });
-    await running.says(/^http/m);
-    const workers = await childrenOf(running.child.pid);
-    process.kill(-(running.child.pid ?? 0), signal);
-    t.same(await running.exit(), { code: 0, signal: null });
-    t.notOk(workers.some(isAlive));
-    t.notMatch(running.stderr, /rror/);
-  });
+  t.test(
+    `${signal} to the whole group, as a terminal sends it, is the same`,
+    { skip: onlyInGate },
+    async (t) => {
+      const running = bootstrap({ PORT: "0", WORKERS: "2" });
+      await running.says(/^http/m);
+      const workers = await childrenOf(running.child.pid);
+      process.kill(-(running.child.pid ?? 0), signal);
+      t.same(await running.exit(), { code: 0, signal: null });
+      t.notOk(workers.some(isAlive));
+      t.notMatch(running.stderr, /rror/);
+    },
+  );
 
-  t.test(`${signal} while it starts: exit code 0, nothing left`, async (t) => {
-    const running = bootstrap({ PORT: "0", WORKERS: "2" });
-    let workers: number[] = [];
-    while (workers.length < 2) workers = await childrenOf(running.child.pid);
-    running.child.kill(signal);
-    t.same(await running.exit(), { code: 0, signal: null });
-    t.notOk(workers.some(isAlive));
-  });
+  t.test(
+    `${signal} while it starts: exit code 0, nothing left`,
+    { skip: onlyInGate },
+    async (t) => {
+      const running = bootstrap({ PORT: "0", WORKERS: "2" });
+      let workers: number[] = [];
+      while (workers.length < 2) workers = await childrenOf(running.child.pid);
+      running.child.kill(signal);
+      t.same(await running.exit(), { code: 0, signal: null });
+      t.notOk(workers.some(isAlive));
+    },
+  );
 }

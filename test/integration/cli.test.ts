@@ -2,11 +2,12 @@ import { existsSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import t from "tap";
-import { controlPath } from "../../src/control-path.js";
 import type { ClusterStatus } from "../../src/index.js";
+import { controlPath } from "../../src/system/control-path.js";
 import { cli, named, newName } from "../helpers/cli.js";
 import { connectClient } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { ROOT, run, start } from "../helpers/spawned.js";
 
 t.test("status: a table of 80 columns, or JSON", async (t) => {
@@ -31,7 +32,7 @@ t.test("status: a table of 80 columns, or JSON", async (t) => {
   t.match(JSON.parse(json.stdout), { phase: "running", count: 3, sessions: 1 });
 });
 
-t.test("list: all clusters of this user", async (t) => {
+t.test("list: all clusters of this user", { skip: onlyInGate }, async (t) => {
   const { name: first, cluster } = await named(t, { count: 1 });
   const { name: second } = await named(t, { count: 2 });
   const { code, stdout } = await cli(t, "list");
@@ -52,7 +53,7 @@ t.test("list: all clusters of this user", async (t) => {
   );
 });
 
-t.test("a status that is not for a screen has no escape codes", async (t) => {
+t.test("a status that is not for a screen has no escape codes", { skip: onlyInGate }, async (t) => {
   const { name } = await named(t, { count: 1 });
   const args = [join(ROOT, "dist/cli.js"), "status", "--watch", "--name", name];
   const running = start(t, process.execPath, args);
@@ -80,11 +81,15 @@ t.test("version, help, completions", async (t) => {
   t.match(await cli(t, "completions"), { code: 1, stderr: /needs a shell: bash, zsh, fish/ });
 });
 
-t.test("status --watch goes on until it is ended", async (t) => {
+t.test("status --watch goes on until it is ended", { skip: onlyInGate }, async (t) => {
   const { name } = await named(t, { count: 1 });
   const running = start(t, process.execPath, [
     join(ROOT, "dist/cli.js"),
-    ...["status", "--watch", "--json", "--name", name],
+    "status",
+    "--watch",
+    "--json",
+    "--name",
+    name,
   ]);
   await running.says(/\n.*\n/);
   running.child.kill("SIGINT");
@@ -125,7 +130,7 @@ t.test("scale and stop", async (t) => {
   t.notOk(existsSync(controlPath(name)), "nothing is left");
 });
 
-t.test("two clusters of one name do not collide", async (t) => {
+t.test("two clusters of one name do not collide", { skip: onlyInGate }, async (t) => {
   const { name, cluster: first } = await named(t, { count: 1 });
   const second = await startCluster(t, { count: 1, options: { name } });
   const own = `${name}.${second.child.pid}`;
@@ -194,14 +199,18 @@ t.test("every command has its --help", async (t) => {
   }
 });
 
-t.test("the socket of a primary that was killed is removed by the next", async (t) => {
-  const { name, cluster } = await named(t, { count: 1 });
-  cluster.child.kill("SIGKILL");
-  await cluster.exit();
-  const path = controlPath(name);
-  t.ok(existsSync(path));
-  const minuteAgo = Date.now() / 1_000 - 60;
-  utimesSync(path, minuteAgo, minuteAgo);
-  await named(t, { count: 1 });
-  t.notOk(existsSync(path));
-});
+t.test(
+  "the socket of a primary that was killed is removed by the next",
+  { skip: onlyInGate },
+  async (t) => {
+    const { name, cluster } = await named(t, { count: 1 });
+    cluster.child.kill("SIGKILL");
+    await cluster.exit();
+    const path = controlPath(name);
+    t.ok(existsSync(path));
+    const minuteAgo = Date.now() / 1_000 - 60;
+    utimesSync(path, minuteAgo, minuteAgo);
+    await named(t, { count: 1 });
+    t.notOk(existsSync(path));
+  },
+);

@@ -2,6 +2,7 @@ import t from "tap";
 import { ALL_TRANSPORTS, runIn } from "../helpers/clients.js";
 import { startCluster } from "../helpers/cluster.js";
 import { forwardedBy } from "../helpers/forwarded.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 import { call, connectOldClient, nextOf } from "../helpers/old-client.js";
 import { trio } from "../helpers/trio.js";
@@ -15,7 +16,8 @@ for (const transports of ALL_TRANSPORTS) {
   for (const shared of [false, true]) {
     if (shared && transports === "websocket") continue; // one connection each, by its nature
     const way = `${transports}, ${shared ? "on used connections" : "on their own connections"}`;
-    t.test(`clients of Socket.IO 2: ${way}`, async (t) => {
+    const skip = shared && transports === "polling" ? false : onlyInGate;
+    t.test(`clients of Socket.IO 2: ${way}`, { skip }, async (t) => {
       const cluster = await startCluster(t, { exec: "counts-forwarded.js", env: allow() });
       const clients = await trio(t, cluster);
       const url = `http://127.0.0.1:${cluster.port}`;
@@ -107,17 +109,21 @@ t.test("clients of Socket.IO 2 use namespaces and rooms over all workers", async
   );
 });
 
-t.test("clients of Socket.IO 2 come back when their worker dies", async (t) => {
-  const cluster = await startCluster(t, { env: allow() });
-  for (const transports of ALL_TRANSPORTS) {
-    const socket = await connectOldClient(t, `http://127.0.0.1:${cluster.port}`, transports);
-    const pid = await call<number>(socket, "pid");
-    const back = nextOf(socket, "connect");
-    await cluster.killWorker(pid);
-    await back;
-    t.not(await call(socket, "pid"), pid, transports);
-  }
-});
+t.test(
+  "clients of Socket.IO 2 come back when their worker dies",
+  { skip: onlyInGate },
+  async (t) => {
+    const cluster = await startCluster(t, { env: allow() });
+    for (const transports of ALL_TRANSPORTS) {
+      const socket = await connectOldClient(t, `http://127.0.0.1:${cluster.port}`, transports);
+      const pid = await call<number>(socket, "pid");
+      const back = nextOf(socket, "connect");
+      await cluster.killWorker(pid);
+      await back;
+      t.not(await call(socket, "pid"), pid, transports);
+    }
+  },
+);
 
 t.test("without allowEIO3 a client of Socket.IO 2 is told that it is too old", async (t) => {
   const cluster = await startCluster(t);

@@ -17,7 +17,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import type { Test } from "tap";
 import t from "tap";
-import { controlPath } from "../../src/control-path.js";
+import { controlPath } from "../../src/system/control-path.js";
 import { newName } from "../helpers/cli.js";
 import { startCluster } from "../helpers/cluster.js";
 import { ROOT, start } from "../helpers/spawned.js";

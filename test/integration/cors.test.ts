@@ -3,6 +3,7 @@ import t from "tap";
 // @ts-expect-error: a fixture has no types
 import { cases as functions } from "../fixtures/cors-cases.js";
 import { startCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { plainServer, type Told, told } from "../helpers/plain-server.js";
 import {
   callOver,
@@ -49,8 +50,11 @@ const all = [
   }),
 ];
 
+const few = ["an array, with everything"];
+
 for (const { name, options, env } of all) {
-  t.test(`CORS, ${name}: every worker answers like a single process`, async (t) => {
+  const skip = few.includes(name) ? false : onlyInGate;
+  t.test(`CORS, ${name}: every worker answers like a single process`, { skip }, async (t) => {
     const plain = await RawConnection.open(await plainServer(t, options));
     const cluster = await startCluster(t, { env });
     const shared = await RawConnection.open(cluster.port);
@@ -59,11 +63,13 @@ for (const { name, options, env } of all) {
 
     const wanted = await exchange(plain);
     const owners = new Set<number>();
+    const got: Told[][] = [];
     for (let n = 0; n < 6 || (owners.size < 3 && n < 24 && wanted.sid !== NOBODY); n++) {
       const { answers, sid } = await exchange(shared);
-      t.same(answers, wanted.answers);
+      got.push(answers);
       if (sid !== NOBODY) owners.add(await callOver(shared, sid, "pid"));
     }
+    t.same(got, new Array(got.length).fill(wanted.answers));
     if (wanted.sid !== NOBODY) t.ok(owners.size === 3 && owners.has(here), "sessions everywhere");
   });
 }

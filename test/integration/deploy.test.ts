@@ -14,11 +14,12 @@ import { dirname, join } from "node:path";
 import { type Cmd, type Copy, DockerfileParser, type Healthcheck } from "dockerfile-ast";
 import { validate } from "dockerfile-utils";
 import t, { type Test } from "tap";
-import { safeName } from "../../src/control-path.js";
 import type { ClusterStatus } from "../../src/index.js";
-import { resolveManagerOptions } from "../../src/options.js";
+import { resolveManagerOptions } from "../../src/options/options.js";
+import { safeName } from "../../src/system/control-path.js";
 import { connectClient } from "../helpers/clients.js";
 import { isAlive } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { childrenOf, ROOT, run, start } from "../helpers/spawned.js";
 
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
@@ -179,7 +180,7 @@ function assemble(dir: string): void {
   }
 }
 
-t.test("the image's files suffice, and its health check tells", async (t) => {
+t.test("the image's files suffice, and its health check tells", { skip: onlyInGate }, async (t) => {
   const dir = folder(t);
   assemble(dir);
   const env = { HOST: "127.0.0.1", PORT: "0", WORKERS: "2", XDG_RUNTIME_DIR: dir };
@@ -294,41 +295,52 @@ async function startAsPid1(t: Test) {
   return { running, url, node, dir, until, workers };
 }
 
-t.test("as PID 1: SIGTERM stops it in order, nothing is left", { skip: noUnshare }, async (t) => {
-  const { running, url, node, dir, until, workers } = await startAsPid1(t);
-  t.equal((await until(() => true)).pid, 1, "it is PID 1 in there");
-  t.equal(workers.length, 2);
-  const sockets = [
-    await connectClient(t, url, "polling", { reconnection: false }),
-    await connectClient(t, url, "websocket", { reconnection: false }),
-  ];
-  const reasons = sockets.map((socket) => new Promise((r) => socket.once("disconnect", r)));
-  const before = performance.now();
-  process.kill(node, "SIGTERM");
-  t.same(await running.exit(), { code: 0, signal: null });
-  t.ok(performance.now() - before < resolveManagerOptions().stopTimeout, "nobody had to be killed");
-  t.same(await Promise.all(reasons), ["transport close", "transport close"]);
-  t.same([node, ...workers].filter(isAlive), []);
-  const files = readdirSync(dir, { recursive: true, encoding: "utf8" });
-  t.same(files, [`${NAME}-${process.getuid?.()}`], "only the folder of control sockets, empty");
-  t.equal(running.stderr, "");
-});
+t.test(
+  "as PID 1: SIGTERM stops it in order, nothing is left",
+  { skip: onlyInGate || noUnshare },
+  async (t) => {
+    const { running, url, node, dir, until, workers } = await startAsPid1(t);
+    t.equal((await until(() => true)).pid, 1, "it is PID 1 in there");
+    t.equal(workers.length, 2);
+    const sockets = [
+      await connectClient(t, url, "polling", { reconnection: false }),
+      await connectClient(t, url, "websocket", { reconnection: false }),
+    ];
+    const reasons = sockets.map((socket) => new Promise((r) => socket.once("disconnect", r)));
+    const before = performance.now();
+    process.kill(node, "SIGTERM");
+    t.same(await running.exit(), { code: 0, signal: null });
+    t.ok(
+      performance.now() - before < resolveManagerOptions().stopTimeout,
+      "nobody had to be killed",
+    );
+    t.same(await Promise.all(reasons), ["transport close", "transport close"]);
+    t.same([node, ...workers].filter(isAlive), []);
+    const files = readdirSync(dir, { recursive: true, encoding: "utf8" });
+    t.same(files, [`${NAME}-${process.getuid?.()}`], "only the folder of control sockets, empty");
+    t.equal(running.stderr, "");
+  },
+);
 
-t.test("as PID 1: a worker that is killed is replaced", { skip: noUnshare }, async (t) => {
-  const { running, url, node, until, workers } = await startAsPid1(t);
-  const [victim = 0, other = 0] = workers;
-  process.kill(victim, "SIGKILL");
-  await until(({ restarts }) => restarts === 1);
-  const now = await childrenOf(node);
-  t.equal(now.length, 2, "the dead one was reaped");
-  t.ok(now.includes(other));
-  t.notOk(now.includes(victim));
-  t.ok((await connectClient(t, url)).connected);
-  process.kill(node, "SIGTERM");
-  t.same(await running.exit(), { code: 0, signal: null });
-});
+t.test(
+  "as PID 1: a worker that is killed is replaced",
+  { skip: onlyInGate || noUnshare },
+  async (t) => {
+    const { running, url, node, until, workers } = await startAsPid1(t);
+    const [victim = 0, other = 0] = workers;
+    process.kill(victim, "SIGKILL");
+    await until(({ restarts }) => restarts === 1);
+    const now = await childrenOf(node);
+    t.equal(now.length, 2, "the dead one was reaped");
+    t.ok(now.includes(other));
+    t.notOk(now.includes(victim));
+    t.ok((await connectClient(t, url)).connected);
+    process.kill(node, "SIGTERM");
+    t.same(await running.exit(), { code: 0, signal: null });
+  },
+);
 
-t.test("as PID 1: SIGHUP reloads, clients stay", { skip: noUnshare }, async (t) => {
+t.test("as PID 1: SIGHUP reloads, clients stay", { skip: onlyInGate || noUnshare }, async (t) => {
   const { running, url, node, until, workers } = await startAsPid1(t);
   const { generation } = await until(() => true);
   const socket = await connectClient(t, url);

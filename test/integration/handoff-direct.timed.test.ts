@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { fixture, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isWhole, onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 import { get, handshake, RawConnection } from "../helpers/raw.js";
 
@@ -44,17 +45,23 @@ t.test("each worker gets a direct line", async (t) => {
   t.notMatch(cluster.output, "SUPERVISOR_SLOW_HANDOFFS");
 });
 
-t.test("where Node does not offer it, sockets go its own way, with one warning", async (t) => {
-  const cluster = await startCluster(t, {
-    count: 2,
-    execArgv: ["--warnings", "--import", fixture("no-stream-wrap.js")],
-  });
-  let left = 200;
-  const { answered, failed } = await openAndClose(cluster.port, () => left-- <= 0, 10);
-  t.strictSame(failed, []);
-  t.ok(answered >= 200);
-  t.equal([...cluster.output.matchAll(/SUPERVISOR_SLOW_HANDOFFS/g)].length, 1);
-});
+t.test(
+  "where Node does not offer it, sockets go its own way, with one warning",
+  { skip: onlyInGate },
+  async (t) => {
+    const cluster = await startCluster(t, {
+      count: 2,
+      execArgv: ["--warnings", "--import", fixture("no-stream-wrap.js")],
+    });
+    let left = 200;
+    const { answered, failed } = await openAndClose(cluster.port, () => left-- <= 0, 10);
+    t.strictSame(failed, []);
+    t.ok(answered >= 200);
+    t.equal([...cluster.output.matchAll(/SUPERVISOR_SLOW_HANDOFFS/g)].length, 1);
+  },
+);
+
+const KILLS = isWhole ? 10 : 3;
 
 t.test("R8 no connection is lost, and none answered twice, while workers are killed", async (t) => {
   const cluster = await startCluster(t, {
@@ -63,7 +70,7 @@ t.test("R8 no connection is lost, and none answered twice, while workers are kil
   });
   let isOver = false;
   const load = openAndClose(cluster.port, () => isOver, 30);
-  for (let kill = 0; kill < 10; kill++) {
+  for (let kill = 0; kill < KILLS; kill++) {
     await sleep(600); // so much load between two kills
     const ready = await serving(cluster);
     const victim = ready.at(kill % Math.max(1, ready.length));
@@ -72,10 +79,10 @@ t.test("R8 no connection is lost, and none answered twice, while workers are kil
   }
   isOver = true;
   const { answered, failed } = await load;
-  t.ok(answered > 500, `${answered} were answered`);
+  t.ok(answered > 50 * KILLS, `${answered} were answered`);
   t.strictSame(failed, []);
   const { restarts } = await cluster.status();
-  t.ok(restarts >= 5, `${restarts} workers were killed`);
+  t.ok(restarts >= KILLS / 2, `${restarts} workers were killed`);
 });
 
 t.test("B3 what a stopped worker has not taken goes elsewhere, and is answered once", async (t) => {

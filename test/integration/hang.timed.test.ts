@@ -2,6 +2,7 @@ import { once } from "node:events";
 import t from "tap";
 import { clientPerWorker, connectClient, runIn, startClient } from "../helpers/clients.js";
 import { isAlive, startCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 
 const BLOCK = `
@@ -51,26 +52,30 @@ t.test(
   },
 );
 
-t.test("S4 it says where in a large application with inline source maps, too", async (t) => {
-  const cluster = await startCluster(t, { count: 1, options: { hangTimeout: 5_000 } });
-  const socket = await connectClient(t, cluster.port, "websocket");
-  // As a loader of TypeScript makes them; the watchdog is told about all of them at once.
-  await runIn(
-    socket,
-    `const { runInThisContext } = process.getBuiltinModule("node:vm");
+t.test(
+  "S4 it says where in a large application with inline source maps, too",
+  { skip: onlyInGate },
+  async (t) => {
+    const cluster = await startCluster(t, { count: 1, options: { hangTimeout: 5_000 } });
+    const socket = await connectClient(t, cluster.port, "websocket");
+    // As a loader of TypeScript makes them; the watchdog is told about all of them at once.
+    await runIn(
+      socket,
+      `const { runInThisContext } = process.getBuiltinModule("node:vm");
      const map = "data:application/json;base64," + "A".repeat(100_000);
      for (let n = 0; n < 300; n++) {
        runInThisContext("(() => " + n + ")\\n//# sourceMappingURL=" + map + n, "/app/" + n + ".ts");
      }`,
-  );
-  const hang = once(cluster, "worker:hang");
-  socket.emit("run", { code: BLOCK }, () => {});
-  const [said] = await hang;
-  t.match((said.exit as { stderr: string }).stderr, /, in\n\s+at reticulateSplines/);
-  t.notMatch(cluster.output, "ERR_WORKER");
-});
+    );
+    const hang = once(cluster, "worker:hang");
+    socket.emit("run", { code: BLOCK }, () => {});
+    const [said] = await hang;
+    t.match((said.exit as { stderr: string }).stderr, /, in\n\s+at reticulateSplines/);
+    t.notMatch(cluster.output, "ERR_WORKER");
+  },
+);
 
-t.test("S4 a worker that was only slow is used again", async (t) => {
+t.test("S4 a worker that was only slow is used again", { skip: onlyInGate }, async (t) => {
   const cluster = await startCluster(t, { count: 1 });
   const socket = await connectClient(t, cluster.port, "websocket");
   const pid: number = await socket.emitWithAck("pid");
@@ -85,14 +90,18 @@ t.test("S4 a worker that was only slow is used again", async (t) => {
   t.equal((await cluster.status()).restarts, 0);
 });
 
-t.test("S4 when the primary itself was blocked, no worker is to blame", async (t) => {
-  const cluster = await startCluster(t, { options: { hangTimeout: 2_500 } });
-  const before = await cluster.pids();
-  await cluster.call("block", 4_000);
-  const socket = await connectClient(t, cluster.port);
-  t.equal(await socket.emitWithAck("echo", 1), 1);
-  t.same(await cluster.pids(), before);
-});
+t.test(
+  "S4 when the primary itself was blocked, no worker is to blame",
+  { skip: onlyInGate },
+  async (t) => {
+    const cluster = await startCluster(t, { options: { hangTimeout: 2_500 } });
+    const before = await cluster.pids();
+    await cluster.call("block", 4_000);
+    const socket = await connectClient(t, cluster.port);
+    t.equal(await socket.emitWithAck("echo", 1), 1);
+    t.same(await cluster.pids(), before);
+  },
+);
 
 t.test("S6 when the primary is killed, a worker with a blocked event loop ends too", async (t) => {
   const cluster = await startCluster(t, { count: 2, options: { hangTimeout: 60_000 } });

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import t, { type Test } from "tap";
 import { plainNode } from "../helpers/examples.js";
+import { onlyInGate } from "../helpers/gate.js";
 
 const PREAMBLE = {
   http: "",
@@ -53,7 +54,8 @@ for (const [framework, work, fix] of [
     "NestJS call app.init() instead of app.listen()",
   ],
 ] as const) {
-  t.test(`${framework}: a worker that listens fails to boot: ${work}`, async (t) => {
+  const skip = framework === "express" ? false : onlyInGate;
+  t.test(`${framework}: a worker that listens fails to boot: ${work}`, { skip }, async (t) => {
     const refused = plainNode(t, program(t, framework, work));
     t.same(await refused.exit(), { code: 1, signal: null });
     const [, said = ""] = refused.stderr.split("start() rejects: ");
@@ -75,7 +77,8 @@ for (const [framework, work] of [
       "await app.listen(0);",
   ],
 ] as const) {
-  t.test(`${framework}: to listen later fails, and tells why: ${work}`, async (t) => {
+  const skip = framework === "http" ? false : onlyInGate;
+  t.test(`${framework}: to listen later fails, and tells why: ${work}`, { skip }, async (t) => {
     const refused = plainNode(t, program(t, framework, work));
     t.same(await refused.exit(), { code: 1, signal: null }, "the workers die too often");
     t.match(refused.stderr, "ERR_SUPERVISOR_LISTENING");

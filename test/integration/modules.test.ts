@@ -3,6 +3,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { fixture } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { childrenOf, ROOT, run, type Spawned, start } from "../helpers/spawned.js";
 
 const TSX = join(ROOT, "node_modules/tsx/dist/cli.mjs");
@@ -46,7 +47,8 @@ for (const [how, type, fixtureName, name] of [
   ["an ES module as .mjs", "commonjs", "app.mjs", "app.mjs"],
   ["an ES module as .js", "module", "app.mjs", "app.js"],
 ] as const) {
-  t.test(`one bootstrap file runs primary and workers: ${how}`, async (t) => {
+  const skip = how === "an ES module as .js" ? false : onlyInGate;
+  t.test(`one bootstrap file runs primary and workers: ${how}`, { skip }, async (t) => {
     const cwd = project(t, type, { [name]: source(fixtureName) });
     await serves(t, start(t, process.execPath, [name], {}, cwd));
   });
@@ -57,7 +59,8 @@ for (const [how, args, env] of [
   ["NODE_OPTIONS=--import=tsx", ["app.ts"], { NODE_OPTIONS: "--import=tsx" }],
   ["the tsx command", [TSX, "app.ts"], {}],
 ] as const) {
-  t.test(`one bootstrap file runs primary and workers: .ts under ${how}`, async (t) => {
+  const skip = how === "the tsx command" ? false : onlyInGate;
+  t.test(`one bootstrap file runs primary and workers: .ts under ${how}`, { skip }, async (t) => {
     const cwd = project(t, "module", { "app.ts": source("app.ts") });
     await serves(t, start(t, process.execPath, [...args], env, cwd));
   });
@@ -80,8 +83,9 @@ t.test(
   "one bootstrap file runs primary and workers: .ts with Node's own types",
   {
     skip:
-      typed === undefined &&
-      "this Node strips no types; npm run test:matrix -- --install gets one that does",
+      onlyInGate ||
+      (typed === undefined &&
+        "this Node strips no types; npm run test:matrix -- --install gets one that does"),
   },
   async (t) => {
     const cwd = project(t, "module", { "app.ts": source("app.ts") });
@@ -91,7 +95,8 @@ t.test(
 );
 
 for (const to of ["the command", "the whole group, as a terminal does"] as const) {
-  t.test(`the tsx command hands on SIGINT to ${to}: the end is in order`, async (t) => {
+  const skip = onlyInGate;
+  t.test(`the tsx command hands on SIGINT to ${to}: the end is in order`, { skip }, async (t) => {
     const cwd = project(t, "module", { "app.ts": source("app.ts") });
     const app = start(t, process.execPath, [TSX, "app.ts"], {}, cwd);
     await serves(t, app);
@@ -114,8 +119,13 @@ t.test("hooks, files and limits of the primary's command line are the workers' t
     ".env": "FROM_ENV_FILE=yes\n",
   });
   const flags = [
-    ...["--require", "./required.cjs", "--import", "./imported.mjs", "--env-file=.env"],
-    ...["--enable-source-maps", "--max-old-space-size=300"],
+    "--require",
+    "./required.cjs",
+    "--import",
+    "./imported.mjs",
+    "--env-file=.env",
+    "--enable-source-maps",
+    "--max-old-space-size=300",
   ];
   const app = start(t, process.execPath, [...flags, "main.mjs"], {}, cwd);
   const socket = await connectClient(t, await serves(t, app), "websocket");

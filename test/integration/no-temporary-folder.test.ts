@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isWhole } from "../helpers/gate.js";
 import { handshake, post, RawConnection, sessionTarget, sidIn } from "../helpers/raw.js";
 
 const folder = (t: { teardown(end: () => void): unknown }) => {
@@ -43,6 +44,7 @@ t.test(
       ["not a folder", "/dev/null"],
       ["too long", join(folder(t), "x".repeat(120))],
     ] as const) {
+      if (what !== "missing" && !isWhole) continue;
       if (what === "too long") mkdirSync(TMPDIR);
       const cluster = await startCluster(t, { env: { TMPDIR } });
       t.same(await forwardedStatuses(cluster), [200, 200, 200], what);
@@ -78,7 +80,7 @@ t.test("B4 the folder goes away while the cluster runs: gateways listen again", 
   const [pid = 0] = await cluster.pids();
   await cluster.killWorker(pid);
   await until(async () => (await forwardedStatuses(cluster)).every((status) => status === 200));
-  t.equal((await cluster.status()).restarts, 1);
+  t.equal((await cluster.status()).restarts, 1, cluster.output);
 });
 
 t.test("a killed worker's socket is removed when it has ended", async (t) => {

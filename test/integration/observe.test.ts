@@ -3,6 +3,7 @@ import t from "tap";
 import type { ClusterStatus } from "../../src/index.js";
 import { METRICS } from "../../src/primary/observe/metric-table.js";
 import { connectClient } from "../helpers/clients.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { childrenOf } from "../helpers/spawned.js";
 import { launchUnchanged, startUnchanged } from "../helpers/unchanged.js";
 
@@ -80,7 +81,7 @@ t.test("it is read-only, and for this machine", async (t) => {
   t.equal(await askedAs("localhost:1", "/status"), 200);
 });
 
-t.test("with a token", async (t) => {
+t.test("with a token", { skip: onlyInGate }, async (t) => {
   const dir = t.testdir({
     "options.json": JSON.stringify({ statusHost: "0.0.0.0", statusToken: "s3 cret" }),
     "bad.json": JSON.stringify({ statusHost: "0.0.0.0" }),
@@ -127,15 +128,19 @@ t.test("a worker that hangs is missing in the metrics, and nothing else is", asy
   }
 });
 
-t.test("a port that is in use does not keep the cluster from serving", async (t) => {
-  const first = await startUnchanged(t, "plain-http.mjs", FLAGS);
-  const [, port = ""] = await first.running.says(/status at http:\S+:(\d+)\//);
-  const second = await startUnchanged(t, "plain-http.mjs", [
-    "--workers",
-    "1",
-    "--status-port",
-    port,
-  ]);
-  t.match(second.running.stderr, /no status port: listen EADDRINUSE/);
-  t.equal((await fetch(`http://127.0.0.1:${second.port}`)).status, 200);
-});
+t.test(
+  "a port that is in use does not keep the cluster from serving",
+  { skip: onlyInGate },
+  async (t) => {
+    const first = await startUnchanged(t, "plain-http.mjs", FLAGS);
+    const [, port = ""] = await first.running.says(/status at http:\S+:(\d+)\//);
+    const second = await startUnchanged(t, "plain-http.mjs", [
+      "--workers",
+      "1",
+      "--status-port",
+      port,
+    ]);
+    t.match(second.running.stderr, /no status port: listen EADDRINUSE/);
+    t.equal((await fetch(`http://127.0.0.1:${second.port}`)).status, 200);
+  },
+);

@@ -5,6 +5,7 @@ import t from "tap";
 import type { ReloadReport } from "../../src/index.js";
 import { ALL_TRANSPORTS, connectClient } from "../helpers/clients.js";
 import { isAlive, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isWhole, onlyInGate } from "../helpers/gate.js";
 import { callOver, get, openSession, RawConnection, sessionTarget } from "../helpers/raw.js";
 
 /** Opens fresh sessions until it is stopped; collects what went wrong. */
@@ -66,7 +67,7 @@ async function allConnected(sockets: Socket[]): Promise<void> {
 
 t.test("S1 S2 a reload under load: no handshake fails, sessions move one by one", async (t) => {
   t.setTimeout(90_000);
-  const cluster = await startCluster(t, { options: { drainTimeout: 3_000 } });
+  const cluster = await startCluster(t, { options: { drainTimeout: isWhole ? 3_000 : 1_200 } });
   const sockets = await Promise.all(
     Array.from({ length: 90 }, (_, n) => connectClient(t, cluster.port, ALL_TRANSPORTS[n % 3])),
   );
@@ -166,6 +167,7 @@ t.test("S1 a reload whose new worker does not boot is abandoned; the next one wo
 
 t.test(
   "S1 reloads are serialised: who asks during one gets the next, all the same one",
+  { skip: onlyInGate },
   async (t) => {
     const cluster = await startCluster(t, { count: 1, options: { drainTimeout: 500 } });
     const reports = await Promise.all(
@@ -199,6 +201,7 @@ t.test("SIGHUP reloads, SIGTTIN and SIGTTOU scale", async (t) => {
 
 t.test(
   "scaling down moves the sessions of those that leave, and loses none of the others",
+  { skip: onlyInGate },
   async (t) => {
     const cluster = await startCluster(t, { options: { drainTimeout: 1_000 } });
     const sockets = await Promise.all(
@@ -217,7 +220,7 @@ t.test(
   },
 );
 
-t.test("a worker dies in the middle of a reload: it heals", async (t) => {
+t.test("a worker dies in the middle of a reload: it heals", { skip: onlyInGate }, async (t) => {
   const cluster = await startCluster(t, { options: { drainTimeout: 500 } });
   const before = await cluster.pids();
   const started = once(cluster, "reload:start");
@@ -232,7 +235,7 @@ t.test("a worker dies in the middle of a reload: it heals", async (t) => {
   );
 });
 
-t.test("maxMemory: a worker above it is replaced gracefully", async (t) => {
+t.test("maxMemory: a worker above it is replaced gracefully", { skip: onlyInGate }, async (t) => {
   const cluster = await startCluster(t, {
     count: 2,
     options: { drainTimeout: 500, maxMemory: 250 * 1024 * 1024 },

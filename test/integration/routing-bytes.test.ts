@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import t from "tap";
 import { connectClient } from "../helpers/clients.js";
-import { startCluster } from "../helpers/cluster.js";
+import { sharedCluster, startCluster } from "../helpers/cluster.js";
 import {
   callOver,
   get,
@@ -15,7 +15,7 @@ import {
 } from "../helpers/raw.js";
 
 t.test("R3 heads arrive in pieces of 1 to 7 bytes", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   await Promise.all(
     Array.from({ length: 10 }, async () => {
       const connection = await RawConnection.open(cluster.port);
@@ -51,7 +51,7 @@ t.test(
 );
 
 t.test("R3 a target of 12 KB is fine", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   const connection = await RawConnection.open(cluster.port);
   connection.write(get(`/pid?${"a".repeat(12_000)}`));
   t.equal((await connection.response()).status, 200);
@@ -79,7 +79,7 @@ t.test("R3 1,000 half-open heads while service goes on", async (t) => {
 });
 
 t.test("R3 20 KB of garbage get an answer, and harm nobody", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   const socket = await connectClient(t, cluster.port);
   const tlsHello = Buffer.concat([Buffer.from([0x16, 0x03, 0x01]), randomBytes(20_000)]);
   for (const garbage of [
@@ -113,14 +113,14 @@ t.test(
 );
 
 t.test("R4 a client may end its side with the request, as with any Node server", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   const connection = await RawConnection.open(cluster.port);
   connection.socket.end(get("/pid"));
   t.equal((await connection.response()).status, 200);
 });
 
 t.test("R4 every byte reaches the worker once, in order, at random packet borders", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   await Promise.all(
     Array.from({ length: 20 }, async () => {
       const connection = await RawConnection.open(cluster.port);
@@ -157,7 +157,7 @@ t.test("R5 without a ready worker Node's own client gets 503 and Retry-After", a
 });
 
 t.test("R9 the application sees the client's address, forwarded or not", async (t) => {
-  const cluster = await startCluster(t);
+  const cluster = await sharedCluster();
   for (const address of ["127.0.0.1", "127.1.2.3"]) {
     const connection = await RawConnection.open(cluster.port, address);
     connection.write(get("/address"));

@@ -14,7 +14,7 @@ t.test("an unchanged server under pm2, as docs/start.md has it", async (t) => {
   const { dir } = await filesOf(t, "docs/start.md", "js");
   mkdirSync(join(dir, "node_modules"));
   symlinkSync(ROOT, join(dir, "node_modules/socket-supervisor"));
-  const server = join(dir, "server.js");
+  const server = join(dir, "server.mjs");
   const port = await freePort();
   writeFileSync(server, readFileSync(server, "utf8").replace("listen(3000", `listen(${port}`));
   const url = `http://127.0.0.1:${port}`;
@@ -25,7 +25,7 @@ t.test("an unchanged server under pm2, as docs/start.md has it", async (t) => {
     t.match(one.pm2_env, { status: "online", exec_mode: "fork_mode", restart_time: 0 });
     t.equal(metric(one, "workers"), "2/2");
     t.equal((await childrenOf(one.pid)).length, 2);
-    await says(one, /^\[socket-supervisor\] server\.js: 2 workers on http:/m);
+    await says(one, /^\[socket-supervisor\] server\.mjs: 2 workers on http:/m);
     t.equal(errors(one), "");
     t.match(await (await fetch(url)).text(), /^answered by \d+\n$/);
   });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import t from "tap";
+import { onlyInGate } from "../helpers/gate.js";
 import { freePort } from "../helpers/proxies.js";
 import { launchUnchanged } from "../helpers/unchanged.js";
 
@@ -15,7 +16,8 @@ for (const [file, what] of [
   ["manager.mjs", /^manager\.mjs listens on no port, and a worker said that it is ready/m],
   ["own-port.mjs", /^Workers have to listen on the same ports, but worker \d+ on \d+, worker/m],
 ] as const) {
-  t.test(`${file} is told what to do`, async (t) => {
+  const skip = ["forks.mjs", "manager.mjs"].includes(file) ? false : onlyInGate;
+  t.test(`${file} is told what to do`, { skip }, async (t) => {
     const env = { SOCKET_PATH: join(t.testdir({}), "app.sock") };
     const { running } = await launchUnchanged(t, file, TWO, env);
     t.equal((await running.exit()).code, 1);

@@ -1,6 +1,7 @@
 import { connect } from "node:http2";
 import t from "tap";
 import { makeServerCertificate, noOpenssl } from "../helpers/certificates.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { startUnchanged, thirtyClients } from "../helpers/unchanged.js";
 
 /** The pids that answer 12 requests, each on a connection of its own. */
@@ -21,7 +22,8 @@ for (const [file, page] of [
   ["koa.mjs", "/"],
   ["fastify.mjs", "/pid"],
 ] as const) {
-  t.test(`${file}: 30 clients over 3 workers`, async (t) => {
+  const skip = file.startsWith("express") || file.startsWith("io-listen") ? false : onlyInGate;
+  t.test(`${file}: 30 clients over 3 workers`, { skip }, async (t) => {
     const { running, port } = await startUnchanged(t, file);
     // Fastify listens on both addresses of localhost, the others where they say.
     const host = file === "fastify.mjs" ? "localhost" : "127.0.0.1";
@@ -33,13 +35,19 @@ for (const [file, page] of [
   });
 }
 
-t.test("NestJS in TypeScript, by tsx", async (t) => {
+t.test("Socket.IO that is attached a while after listen()", async (t) => {
+  const { running } = await startUnchanged(t, "late.mjs");
+  await running.says(/(attached [\s\S]*){3}/);
+  t.strictSame(running.stdout.match(/attached .*/g), Array(3).fill("attached []"));
+});
+
+t.test("NestJS in TypeScript, by tsx", { skip: onlyInGate }, async (t) => {
   const { port } = await startUnchanged(t, "nest.ts");
   await thirtyClients(t, `http://127.0.0.1:${port}`);
   t.equal((await pidsAt(`http://127.0.0.1:${port}/pid`)).size, 3);
 });
 
-t.test("several servers, on ports of the system's choice", async (t) => {
+t.test("several servers, on ports of the system's choice", { skip: onlyInGate }, async (t) => {
   const { running } = await startUnchanged(t, "several.mjs");
   const [, first, second, plain] = await running.says(/ports (\d+) (\d+) (\d+)/);
   const lines = running.stdout.match(/ports .*/g);
@@ -54,7 +62,7 @@ t.test("a server without Socket.IO is shared in turn", async (t) => {
   t.equal((await pidsAt(`http://127.0.0.1:${port}`)).size, 3);
 });
 
-t.test("https, and HTTP/2", { skip: noOpenssl }, async (t) => {
+t.test("https, and HTTP/2", { skip: onlyInGate || noOpenssl }, async (t) => {
   const dir = t.testdir({});
   await makeServerCertificate(dir);
   const env = { TLS_DIR: dir };

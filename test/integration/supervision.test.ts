@@ -3,6 +3,7 @@ import { once } from "node:events";
 import t, { type Test } from "tap";
 import { connectClient } from "../helpers/clients.js";
 import { fixture, isAlive, launchCluster } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { until } from "../helpers/loopback.js";
 import { start } from "../helpers/spawned.js";
 
@@ -69,7 +70,7 @@ t.test("a worker that was greeted and is not ready yet ends with stop()", async 
   t.ok(performance.now() - begin < 30_000, `${performance.now() - begin} ms`);
 });
 
-t.test("a plain manager after a sticky one, and beside it", async (t) => {
+t.test("a plain manager after a sticky one, and beside it", { skip: onlyInGate }, async (t) => {
   const running = start(t, process.execPath, ["test/fixtures/sticky-then-plain.js"]);
   t.same(await running.exit(), { code: 0, signal: null }, running.stderr);
   t.match(running.stdout, /^after: ready$(.*\n)*^beside: ready ready$/m);

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
 import type { TestCluster } from "../../src/testing/index.js";
 import { fixture, isAlive } from "../helpers/cluster.js";
+import { onlyInGate } from "../helpers/gate.js";
 import { ROOT, start as spawn } from "../helpers/spawned.js";
 import { testing } from "../helpers/testing.js";
 
@@ -150,7 +151,7 @@ t.test("a cluster, and clients as tests use them", async (t) => {
   });
 });
 
-t.test("await using ends it, also when the test throws", async (t) => {
+t.test("await using ends it, also when the test throws", { skip: onlyInGate }, async (t) => {
   let pids: number[] = [];
   const failing = async () => {
     await using cluster = await startTestCluster({ worker, count: 1, env: { IO_PATH: "/ws" } });
@@ -231,7 +232,7 @@ t.test("bad options are refused by name, before anything is started", async (t) 
   }
 });
 
-t.test("without socket.io-client it says what to install", async (t) => {
+t.test("without socket.io-client it says what to install", { skip: onlyInGate }, async (t) => {
   const dir = await mkdtemp(join(tmpdir(), "testing-test-"));
   t.teardown(() => rm(dir, { recursive: true }));
   await cp(join(ROOT, "dist"), join(dir, "dist"), { recursive: true });
@@ -271,7 +272,8 @@ t.test("node:test: a test that passes, and the runner ends", async (t) => {
 });
 
 for (const mode of ["throws", "late", "forgets"]) {
-  t.test(`node:test: a test that fails leaves nothing (${mode})`, async (t) => {
+  const skip = mode === "throws" ? false : onlyInGate;
+  t.test(`node:test: a test that fails leaves nothing (${mode})`, { skip }, async (t) => {
     const { running, pids } = startRunner(t, ["--test", SAMPLE], mode);
     t.equal((await running.exit()).code, 1);
     t.match(running.stdout, mode === "late" ? /timed out/ : /this test fails/);
@@ -279,7 +281,7 @@ for (const mode of ["throws", "late", "forgets"]) {
   });
 }
 
-t.test("a runner that is killed leaves nothing", async (t) => {
+t.test("a runner that is killed leaves nothing", { skip: onlyInGate }, async (t) => {
   const { running, pids } = startRunner(t, [SAMPLE], "killed");
   await running.says(/here/);
   t.equal(pids().filter(isAlive).length, 3);
@@ -287,12 +289,16 @@ t.test("a runner that is killed leaves nothing", async (t) => {
   await gone(t, pids(), 5_000);
 });
 
-t.test("it works in a thread, and leaves nothing when that is terminated", async (t) => {
-  const { running } = startRunner(t, [fixture("runners/thread.mjs")], "");
-  t.equal((await running.exit()).code, 0, running.stderr);
-  const { sum, closedPids, pids } = JSON.parse(running.stdout);
-  t.equal(sum, 3);
-  t.equal(closedPids.length, 1);
-  t.equal(pids.length, 3);
-  await gone(t, [...closedPids, ...pids], 5_000);
-});
+t.test(
+  "it works in a thread, and leaves nothing when that is terminated",
+  { skip: onlyInGate },
+  async (t) => {
+    const { running } = startRunner(t, [fixture("runners/thread.mjs")], "");
+    t.equal((await running.exit()).code, 0, running.stderr);
+    const { sum, closedPids, pids } = JSON.parse(running.stdout);
+    t.equal(sum, 3);
+    t.equal(closedPids.length, 1);
+    t.equal(pids.length, 3);
+    await gone(t, [...closedPids, ...pids], 5_000);
+  },
+);

@@ -2,7 +2,6 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import t, { type Test } from "tap";
-import { ADAPTER_SOURCE, AdapterType } from "../../src/adapter-protocol.js";
 import {
   DIAGNOSTICS_VERSION,
   type DiagnosticsEvents,
@@ -15,6 +14,7 @@ import { Reloads } from "../../src/primary/supervision/reloads.js";
 import type { WorkerPool } from "../../src/primary/supervision/worker-pool.js";
 import type { WorkerHandle } from "../../src/primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../src/primary/workers/worker-registry.js";
+import { ADAPTER_SOURCE, AdapterType } from "../../src/protocol/adapter-messages.js";
 import type { PrimaryChannel } from "../../src/worker/primary-channel.js";
 import type { EngineServer } from "../../src/worker/sessions/engine.js";
 import { SessionNotices } from "../../src/worker/sessions/session-notices.js";

@@ -7,7 +7,7 @@ import {
   resolveManagerOptions,
   resolveStickyOptions,
   resolveWorkerOptions,
-} from "../../src/options.js";
+} from "../../src/options/options.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import t from "tap";
-import { resolveManagerOptions, resolveStickyOptions } from "../../src/options.js";
+import { resolveManagerOptions, resolveStickyOptions } from "../../src/options/options.js";
 import { sourceFiles } from "../helpers/source-files.js";
 
 const root = new URL("../../", import.meta.url);
@@ -45,7 +45,7 @@ function evaluate(expression: string): number {
 }
 
 const sources = sourceFiles().filter(({ path }) =>
-  /^(primary|worker|policy|handoff|start)\/|^[\w-]+\.ts$/.test(path),
+  /^(primary|worker|policy|handoff|options|protocol|start|system)\/|^[\w-]+\.ts$/.test(path),
 );
 
 const constants = sources.flatMap(({ path, text }) =>
@@ -62,13 +62,13 @@ const BOUND =
 
 /** Called like a bound, but bounding nothing that somebody else could exceed. */
 const NO_BOUNDS: Record<string, string> = {
-  "unix-socket.ts MAX_SOCKET_PATH": "the kernel's, for the path of a Unix socket",
+  "system/unix-socket.ts MAX_SOCKET_PATH": "the kernel's, for the path of a Unix socket",
   "primary/gateway-dir.ts GRACE": "how old a folder has to be to count as left behind",
   "primary/control/control-server.ts GRACE": "the same of a socket",
   "policy/drain.ts MAX_GAP": "a pace",
-  "option-names.ts MAX_EDITS": "how far a typo may be from a name",
+  "options/nearest-name.ts MAX_EDITS": "how far a typo may be from a name",
   "primary/workers/worker-registry.ts DISCONNECT_GRACE": "after which a dead worker is forgotten",
-  "option-checks.ts MAX_DELAY": "Node's, for timers",
+  "options/checks.ts MAX_DELAY": "Node's, for timers",
   "handoff/ipc-handles.ts LENGTH_BYTES": "the length of a length",
   "primary/observe/page-script.ts MAX_SAMPLES": "what a plot in somebody's browser shows",
 };

@@ -1,18 +1,19 @@
 import cluster from "node:cluster";
+import { adapterMessages } from "../../diagnostics.js";
 import {
   ADAPTER_SOURCE,
   type AdapterMessage,
   AdapterType,
   isAdapterMessage,
   isResponse,
-} from "../../adapter-protocol.js";
-import { adapterMessages } from "../../diagnostics.js";
-import { measuredOnce } from "../../send-queue.js";
+} from "../../protocol/adapter-messages.js";
+import { Outgoing } from "../../system/send-queue.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
 /**
- * Relays the messages of the workers' cluster adapters, and tells the survivors of a death.
+ * Relays the messages of adapters that talk through the primary (`adapter: "ipc"`), and tells the
+ * survivors of a death.
  *
  * - An answer goes to the worker that has asked, everything else to all others.
  * - A worker gets nothing before its first adapter has spoken: it has no clients, and while it
@@ -31,14 +32,15 @@ export class AdapterRelay {
   take(from: WorkerHandle, message: unknown): void {
     if (!isAdapterMessage(message) || from.state === "dead") return;
     this.#note(from, message);
-    const size = measuredOnce(message);
+    const outgoing = new Outgoing(message);
     if (isResponse(message)) {
       const requester = this.#workers.get(message.requesterUid ?? "");
       // One that is gone asks no more.
-      if (requester !== undefined && requester !== from) relay(requester, message, size);
+      if (requester !== undefined && requester !== from) relay(requester, message, outgoing);
       return;
     }
-    for (const handle of this.#adapters.keys()) if (handle !== from) relay(handle, message, size);
+    for (const handle of this.#adapters.keys())
+      if (handle !== from) relay(handle, message, outgoing);
   }
 
   /** Whether adapters of `worker` talk to others this way. */
@@ -69,8 +71,8 @@ export class AdapterRelay {
   }
 }
 
-function relay(to: WorkerHandle, message: AdapterMessage, size: () => number): void {
-  to.send(message, size);
+function relay(to: WorkerHandle, message: AdapterMessage, outgoing: Outgoing): void {
+  to.send(message, outgoing);
   if (adapterMessages.isHeard) adapterMessages.tell({ way: "ipc", nsp: message.nsp, to: to.pid });
 }
 

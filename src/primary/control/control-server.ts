@@ -1,12 +1,12 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { basename, dirname } from "node:path";
-import { controlDirs, controlPath } from "../../control-path.js";
 import { SupervisorError } from "../../errors.js";
 import type { ClusterStatus, Manager } from "../../manager-contract.js";
-import type { Logger } from "../../option-checks.js";
-import { OwnFolder } from "../../own-files.js";
-import { isAnswered } from "../../unix-socket.js";
+import type { Logger } from "../../options/checks.js";
+import { controlDirs, controlPath } from "../../system/control-path.js";
+import { OwnFolder } from "../../system/own-files.js";
+import { isAnswered } from "../../system/unix-socket.js";
 import type { Inspection } from "./inspections.js";
 
 /** What the control socket can ask of a manager. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { SupervisorError } from "../../errors.js";
-import { isToPrimary } from "../../protocol.js";
+import { isToPrimary } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import { closeInspector, isInspectorOpen } from "./inspector-client.js";
 

@@ -40,7 +40,10 @@ export function closeInspector(url: string): Promise<void> {
   const { hostname, port, pathname } = new URL(url);
   return new Promise((resolve) => {
     const req = request({
-      ...{ hostname, port, path: pathname, timeout: TIMEOUT },
+      hostname,
+      port,
+      path: pathname,
+      timeout: TIMEOUT,
       headers: {
         Connection: "Upgrade",
         Upgrade: "websocket",

@@ -1,7 +1,7 @@
-import { defaultName } from "../../control-path.js";
 import type { Manager } from "../../manager-contract.js";
-import { errorText } from "../../option-checks.js";
-import type { ResolvedManagerOptions } from "../../options.js";
+import { errorText } from "../../options/checks.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
+import { defaultName } from "../../system/control-path.js";
 import type { ObservedPool } from "../observe/journal.js";
 import { type LivingPool, logLifecycle } from "../observe/lifecycle-log.js";
 import { Observer } from "../observe/observer.js";

@@ -1,6 +1,6 @@
 import { WorkerBootError } from "../../errors.js";
 import type { Manager } from "../../manager-contract.js";
-import { errorText, type Logger } from "../../option-checks.js";
+import { errorText, type Logger } from "../../options/checks.js";
 
 /** What signals ask of a manager. */
 export interface SignalActions extends Pick<Manager, "stop" | "reload"> {

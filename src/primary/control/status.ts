@@ -31,9 +31,7 @@ export function workerStatus(
 export function hangReport(handle: WorkerHandle, silentFor: number, sessions: number): HangReport {
   const { stderr } = handle.describeExit(null, null);
   const { queue } = handle;
-  const why = handle.isFull
-    ? `does not read the ${Math.round(queue / 1024 / 1024)} MB that wait for it (maxQueue)`
-    : `has been silent for ${Math.round(silentFor)} ms`;
+  const why = handle.closedFor ?? `has been silent for ${Math.round(silentFor)} ms`;
   const message = `worker ${handle.pid} ${why}, with ${sessions} sessions`;
   return { silentFor, queue, sessions, stderr, message };
 }

@@ -2,7 +2,7 @@ import { debug, type LeaseEvent, leases } from "../../diagnostics.js";
 import { MAX_LEASE_REQUESTS } from "../../limits.js";
 import { LEASE_BACKOFF, type LeaseCandidate, nextHolder } from "../../policy/leases.js";
 import { failuresInARow, restartDelay } from "../../policy/restart.js";
-import type { LeaseOutcome, ToPrimary } from "../../protocol.js";
+import type { LeaseOutcome, ToPrimary } from "../../protocol/messages.js";
 import { type PoolSystem, realClock } from "../supervision/pool-system.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";

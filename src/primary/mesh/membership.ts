@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { PROTOCOL } from "../../mesh-protocol.js";
-import type { ToPrimary, ToWorker } from "../../protocol.js";
+import { type PeerQueue, PROTOCOL } from "../../protocol/mesh-messages.js";
+import type { ToPrimary, ToWorker } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
@@ -18,6 +18,8 @@ interface Entered {
 export class Membership {
   readonly #registry: WorkerRegistry;
   readonly #members = new Map<WorkerHandle, Entered>();
+  /** Those in which something waits for others. */
+  readonly #behind = new Set<WorkerHandle>();
   #lastId = 0;
   readonly #key = randomBytes(16).toString("hex");
   readonly #seed = randomBytes(4).readUInt32LE();
@@ -48,6 +50,9 @@ export class Membership {
       case "supervisor:mesh-stuck":
         this.#onStuck(handle, message.id, message.why);
         break;
+      case "supervisor:heartbeat":
+        this.#note(handle, message.queues ?? []);
+        break;
     }
   }
 
@@ -71,6 +76,7 @@ export class Membership {
     const member = this.#members.get(handle);
     if (member === undefined) return;
     this.#members.delete(handle);
+    this.#note(handle, []);
     this.#tell(handle, { type: "supervisor:mesh-gone", id: member.id });
   }
 
@@ -85,12 +91,15 @@ export class Membership {
    */
   #onStuck(reporter: WorkerHandle, id: number, why: string): void {
     const [stuck] = [...this.#members].find(([, member]) => member.id === id) ?? [];
-    if (stuck === undefined || stuck.state === "dead" || stuck.state === "stopping") return;
-    process.emitWarning(`Worker ${stuck.pid} is killed: says worker ${reporter.pid}, it ${why}.`, {
-      code: "SUPERVISOR_WORKER_BEHIND",
-    });
-    this.#registry.setState(stuck, "stopping");
-    stuck.signal("SIGKILL");
+    if (stuck !== undefined) this.#registry.giveUp(stuck, `${why}, says worker ${reporter.pid}`);
+  }
+
+  /** `reporter` says how many bytes wait in it for each of the others. */
+  #note(reporter: WorkerHandle, queues: readonly PeerQueue[]): void {
+    if (queues.length > 0) this.#behind.add(reporter);
+    else if (!this.#behind.delete(reporter)) return; // as before
+    const bytes = new Map(queues);
+    for (const [member, { id }] of this.#members) member.waitsIn(reporter, bytes.get(id) ?? 0);
   }
 
   /** Workers of an earlier version would hear nothing of the others' messages (M6). */

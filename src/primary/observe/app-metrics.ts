@@ -1,5 +1,5 @@
 import { AggregatorRegistry } from "prom-client";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
@@ -70,11 +70,11 @@ export class AppMetrics {
       this.#rounds.set(id, round);
       for (const handle of asked) handle.send({ type: "supervisor:collect", id });
     }).then((round) => ({ ...round, missing: round.missing + round.waiting.size }));
-    const foreign = answers.map((metrics) =>
+    const theirs = answers.map((metrics) =>
       metrics.filter((metric) => !OWN.test(String((metric as { name?: unknown }).name))),
     );
-    if (foreign.every((metrics) => metrics.length === 0)) return { text: "", missing };
-    return { text: await AggregatorRegistry.aggregate(foreign).metrics(), missing };
+    if (theirs.every((metrics) => metrics.length === 0)) return { text: "", missing };
+    return { text: await AggregatorRegistry.aggregate(theirs).metrics(), missing };
   }
 
   readonly #onMessage = (handle: WorkerHandle, message: ToPrimary): void => {

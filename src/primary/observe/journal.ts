@@ -1,7 +1,7 @@
 import type { Worker } from "node:cluster";
 import { describeExit, type WorkerExit } from "../../errors.js";
 import type { ClusterStatus, Manager } from "../../manager-contract.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { Death } from "../supervision/pool-events.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
@@ -70,7 +70,10 @@ export class Journal {
     exits: { ended: 0, error: 0, signal: 0, hang: 0 },
     restarts: { ended: 0, error: 0, signal: 0, hang: 0 },
     reloads: { done: 0, failed: 0 },
-    ...{ sessionsMoved: 0, opened: 0, closed: 0, refused: 0 },
+    sessionsMoved: 0,
+    opened: 0,
+    closed: 0,
+    refused: 0,
   };
   reload: Reload = { running: false, replaced: 0, workers: 0 };
   readonly #observed: Observed;

@@ -1,7 +1,7 @@
 import { describeExit, type WorkerExit } from "../../errors.js";
-import { type LogFields, writeLine } from "../../log-lines.js";
 import type { ReloadEvents } from "../../manager-contract.js";
-import type { Logger } from "../../option-checks.js";
+import type { Logger } from "../../options/checks.js";
+import { type LogFields, writeLine } from "../../options/log-lines.js";
 import type { Death } from "../supervision/pool-events.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { Observed } from "./journal.js";

@@ -66,7 +66,7 @@ export const METRICS = {
   socket_supervisor_worker_queue_bytes: {
     type: "gauge",
     labels: ["worker"],
-    help: "Bytes that wait in the primary for a worker; beyond maxQueue it is killed.",
+    help: "Bytes that wait for a worker, in the primary and in the other workers; see maxQueue.",
   },
   socket_supervisor_connections_waiting: {
     type: "gauge",

@@ -1,5 +1,5 @@
-import { defaultName } from "../../control-path.js";
-import type { ResolvedManagerOptions } from "../../options.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
+import { defaultName } from "../../system/control-path.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import type { Observed, ObservedPool } from "./journal.js";
 

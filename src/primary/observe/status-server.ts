@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { errorText, type Logger } from "../../option-checks.js";
-import { isLoopback } from "../../status-host.js";
+import { errorText, type Logger } from "../../options/checks.js";
+import { isLoopback } from "../../options/status-host.js";
 import type { Journal } from "./journal.js";
 import type { Metrics } from "./metrics.js";
 import { PAGE } from "./page.js";
@@ -21,6 +21,12 @@ export interface StatusOptions {
 }
 
 const MAX_CONNECTIONS = 100;
+
+/** How long a request may take to arrive (ms). */
+const REQUEST_TIMEOUT = 10_000;
+
+/** How long a connection may stand still, with an answer that nobody reads as well (ms). */
+const IDLE_TIMEOUT = 30_000;
 
 /** ms between two pieces of news to a page. */
 const NEWS_INTERVAL = 1_000;
@@ -58,19 +64,31 @@ const uplot = dirname(createRequire(import.meta.url).resolve("uplot"));
  */
 export class StatusServer {
   readonly #options: StatusOptions;
-  readonly #journal: Journal;
-  readonly #metrics: Metrics;
+  readonly #journal: Pick<Journal, "snapshot" | "samples">;
+  readonly #metrics: Pick<Metrics, "contentType" | "text">;
   readonly #logger: Logger;
   readonly #server: Server;
   readonly #pages = new Set<ServerResponse>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(options: StatusOptions, journal: Journal, metrics: Metrics, logger: Logger) {
+  /** @param timeouts ms: without them, who asks nothing would keep others from asking */
+  constructor(
+    options: StatusOptions,
+    journal: Pick<Journal, "snapshot" | "samples">,
+    metrics: Pick<Metrics, "contentType" | "text">,
+    logger: Logger,
+    timeouts = { request: REQUEST_TIMEOUT, idle: IDLE_TIMEOUT },
+  ) {
     this.#options = options;
     this.#journal = journal;
     this.#metrics = metrics;
     this.#logger = logger;
-    this.#server = createServer((req, res) => {
+    const limits = {
+      headersTimeout: timeouts.request,
+      requestTimeout: timeouts.request,
+      connectionsCheckingInterval: timeouts.request / 10,
+    };
+    this.#server = createServer(limits, (req, res) => {
       this.#handle(req, res).catch((error: Error) => {
         logger.error(`[socket-supervisor] the status port could not answer: ${errorText(error)}`);
         if (res.headersSent) res.destroy();
@@ -78,6 +96,7 @@ export class StatusServer {
       });
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
+    this.#server.setTimeout(timeouts.idle);
     this.#server.unref();
     this.#timer = setInterval(() => this.#tellPages(), NEWS_INTERVAL).unref();
   }

@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 
 /** ms between two looks at whether there are descriptors left. */
 const INTERVAL = 1_000;

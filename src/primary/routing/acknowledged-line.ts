@@ -1,5 +1,5 @@
 import type { Worker } from "node:cluster";
-import { detachFromServer } from "../../stop-reads.js";
+import { detachFromServer } from "../../handoff/stop-reads.js";
 import { type Handoff, type HandoffLine, type LineUser, messageOf } from "./handoff.js";
 import { isSendingHandle, onHandleAnswer } from "./ipc-internals.js";
 

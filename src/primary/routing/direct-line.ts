@@ -1,6 +1,6 @@
 import type { Mark } from "../../handoff/journal.js";
+import { detachFromServer } from "../../handoff/stop-reads.js";
 import { MAX_UNDER_WAY } from "../../limits.js";
-import { detachFromServer } from "../../stop-reads.js";
 import { type Handoff, type HandoffLine, type LineUser, messageOf } from "./handoff.js";
 
 /** Writes sockets to the worker's process: see handoff/ipc-handles.ts. */
@@ -37,6 +37,7 @@ export class DirectLine implements HandoffLine {
   /** Number of the last socket that was sent. */
   #last: number;
   #state: "open" | "withdrawn" | "closed" = "open";
+  #standsStill = false;
 
   /** @param last number of the last socket that was sent before, all of which have been told */
   constructor(writer: SocketWriter, marks: MarkReader, last: number) {
@@ -83,6 +84,7 @@ export class DirectLine implements HandoffLine {
       // It goes on, and has seen that all it had not taken was withdrawn.
       this.#marks.allow();
       this.#state = "open";
+      this.#standsStill = false;
     }
     if (this.isFree) this.#resume();
   }
@@ -91,6 +93,7 @@ export class DirectLine implements HandoffLine {
   withdraw(): void {
     if (this.#state !== "open" || this.#underWay.size === 0) return;
     this.#state = "withdrawn";
+    this.#standsStill = true;
     this.#marks.withdraw();
     this.#giveBack(notTaken);
   }
@@ -105,16 +108,21 @@ export class DirectLine implements HandoffLine {
   }
 
   /**
-   * Its process has ended: what it had taken and not answered goes back too, but once only. A
-   * request that kills its worker must not be given to one after the other.
+   * Its process has ended. Where that was no request's doing, what it had taken and not answered goes
+   * back too, once. A request by which a worker throws, exits, runs out of memory or stands still is
+   * nobody else's to try: it would end one worker after the other.
+   *
+   * @param fromOutside whether a signal ended it that neither it nor the primary has sent
    */
-  end(): void {
+  end(fromOutside: boolean): void {
     this.close();
-    this.#giveBack((mark, handoff) =>
-      mark === "taken" && !handoff.survived && isWhole(handoff)
-        ? { ...handoff, survived: true }
-        : undefined,
-    );
+    if (fromOutside && !this.#standsStill) {
+      this.#giveBack((mark, handoff) =>
+        mark === "taken" && !handoff.survived && isWhole(handoff)
+          ? { ...handoff, survived: true }
+          : undefined,
+      );
+    }
     for (const { handoff } of this.#underWay.values()) handoff.socket.destroy();
     this.#underWay.clear();
     this.#marks.close();
@@ -124,10 +132,10 @@ export class DirectLine implements HandoffLine {
   #giveBack(what: (mark: Mark, handoff: Handoff) => Handoff | undefined): void {
     const back = new Map<LineUser, Handoff[]>();
     for (const [n, { handoff, user }] of this.#underWay) {
-      const returned = what(this.#marks.markOf(n), handoff);
-      if (returned === undefined) continue;
+      const given = what(this.#marks.markOf(n), handoff);
+      if (given === undefined) continue;
       this.#underWay.delete(n);
-      if (!returned.socket.destroyed) back.set(user, [...(back.get(user) ?? []), returned]);
+      if (!given.socket.destroyed) back.set(user, [...(back.get(user) ?? []), given]);
     }
     for (const [user, handoffs] of back) user.back(handoffs);
   }

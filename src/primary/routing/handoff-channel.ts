@@ -49,7 +49,7 @@ export class HandoffChannel implements LineUser {
   push(handoff: Handoff): void {
     if (this.#closed) {
       this.#events.onGone([handoff]);
-    } else if (this.#handle.handoffs.count >= MAX_WAITING_HANDOFFS) {
+    } else if (this.#isFull()) {
       refuse(handoff.socket, 503);
     } else {
       this.#count(handoff, 1);
@@ -72,8 +72,8 @@ export class HandoffChannel implements LineUser {
     if (this.#closed) return;
     this.#closed = true;
     this.#endPatience();
-    const returned = this.takeWaiting(() => false);
-    if (returned.length > 0) this.#events.onGone(returned);
+    const taken = this.takeWaiting(() => false);
+    if (taken.length > 0) this.#events.onGone(taken);
   }
 
   arrived(count: number): void {
@@ -125,6 +125,11 @@ export class HandoffChannel implements LineUser {
 
   broken(): void {
     this.#events.onGone([]);
+  }
+
+  #isFull(): boolean {
+    const { handoffs, terms } = this.#handle;
+    return handoffs.count >= MAX_WAITING_HANDOFFS || handoffs.bytes > terms.maxQueue;
   }
 
   #shift(): void {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Listener, ToWorker } from "../../protocol.js";
+import type { Listener, ToWorker } from "../../protocol/messages.js";
 
 /** A connection on its way to a worker: the socket, and what had to be read of it. */
 export interface Handoff {

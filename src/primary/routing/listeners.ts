@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { debug } from "../../diagnostics.js";
-import type { Listener, Routing } from "../../protocol.js";
+import type { Routing } from "../../options/options.js";
+import type { Listener } from "../../protocol/messages.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 
 /** Routes a connection that a worker has given back, by what was read of it. */

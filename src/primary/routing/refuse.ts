@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { restartReads } from "../../stop-reads.js";
+import { restartReads } from "../../handoff/stop-reads.js";
 
 /** How long the client may take to read an answer before its socket is closed (ms). */
 const LINGER = 1_000;

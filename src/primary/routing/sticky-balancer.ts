@@ -1,9 +1,9 @@
 import type { Server, Socket } from "node:net";
-import { descriptorLimit } from "../../descriptors.js";
-import type { ResolvedStickyOptions } from "../../options.js";
+import { stopReads } from "../../handoff/stop-reads.js";
+import type { ResolvedStickyOptions } from "../../options/options.js";
 import type { ClientAffinity } from "../../policy/affinity.js";
 import { readRequestLine, readSessionQuery } from "../../policy/request-line.js";
-import { stopReads } from "../../stop-reads.js";
+import { descriptorLimit } from "../../system/descriptors.js";
 import type { Placement } from "../sessions/placement.js";
 import type { SessionTable } from "../sessions/session-table.js";
 import type { SessionWaiters } from "../upstream/session-waiters.js";
@@ -101,11 +101,8 @@ export class StickyBalancer {
   #send(handoff: Handoff): void {
     const owner = handoff.sid && this.#parts.sessions.ownerOf(handoff.sid);
     const handle = owner || this.#recentOf(handoff) || this.#pick(handoff.opensSession);
-    if (handle === undefined || handle.handoffs.bytes > handle.terms.maxQueue) {
-      refuse(handoff.socket, 503);
-    } else {
-      this.#channelOf(handle).push(handoff);
-    }
+    if (handle === undefined) refuse(handoff.socket, 503);
+    else this.#channelOf(handle).push(handoff);
   }
 
   /** The worker of the client's last session, for a connection that tells nothing of itself. */

@@ -4,7 +4,7 @@ import { debug } from "../../diagnostics.js";
 import { HandleWriter } from "../../handoff/ipc-handles.js";
 import { JournalReader } from "../../handoff/journal.js";
 import { TRIAL_TIMEOUT } from "../../limits.js";
-import type { AdoptedSockets } from "../../protocol.js";
+import type { AdoptedSockets } from "../../protocol/messages.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import { AcknowledgedLine } from "./acknowledged-line.js";
@@ -39,7 +39,11 @@ export class WorkerLines implements HandoffLines<WorkerHandle> {
       this.#direct.get(handle)?.close();
       this.#acknowledged.get(handle)?.close();
     });
-    registry.on("exit", (handle) => this.#direct.get(handle)?.end());
+    registry.on("exit", (handle, { signal }) => {
+      // Of a killed one: the signals of errors (SIGABRT out of memory, SIGSEGV) are its own doing.
+      const fromOutside = signal === "SIGKILL" && handle.closedFor === undefined;
+      this.#direct.get(handle)?.end(fromOutside);
+    });
   }
 
   lineFor(handle: WorkerHandle, socket: Socket): HandoffLine {

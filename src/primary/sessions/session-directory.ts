@@ -1,5 +1,5 @@
 import type { ClientAffinity } from "../../policy/affinity.js";
-import type { SessionNotice, ToPrimary } from "../../protocol.js";
+import type { SessionNotice, ToPrimary } from "../../protocol/messages.js";
 import type { SessionWaiters } from "../upstream/session-waiters.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
@@ -36,7 +36,7 @@ export class SessionDirectory {
     });
     registry.on("exit", (handle) => sessions.removeOwner(handle));
     registry.on("state", (handle) => {
-      if (handle.state === "hung" || handle.isFull) this.#owners.gone(handle);
+      if (handle.state === "hung" || handle.closedFor !== undefined) this.#owners.gone(handle);
     });
   }
 
@@ -46,7 +46,7 @@ export class SessionDirectory {
    */
   *#answering(): Iterable<WorkerHandle> {
     for (const handle of this.#registry.members())
-      if (handle.state !== "hung" && !handle.isFull) yield handle;
+      if (handle.state !== "hung" && handle.closedFor === undefined) yield handle;
   }
 
   #onMessage(handle: WorkerHandle, message: ToPrimary): void {

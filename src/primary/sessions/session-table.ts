@@ -1,4 +1,4 @@
-import type { SessionNotice } from "../../protocol.js";
+import type { SessionNotice } from "../../protocol/messages.js";
 
 /**
  * Which worker owns which session.

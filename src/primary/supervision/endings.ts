@@ -1,7 +1,11 @@
-import { type SupervisorError, WorkerBootError, type WorkerExit } from "../../errors.js";
-import type { ResolvedManagerOptions } from "../../options.js";
-import type { Backoff } from "../../policy/restart.js";
-import { DeathRecord } from "./death-record.js";
+import {
+  RestartLimitError,
+  type SupervisorError,
+  WorkerBootError,
+  type WorkerExit,
+} from "../../errors.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
+import { type Backoff, NO_DEATHS, type RestartPolicy, recordDeath } from "../../policy/restart.js";
 import type { Death, EndingEvents } from "./pool-events.js";
 import type { PoolState } from "./pool-state.js";
 import type { PoolWorker } from "./pool-worker.js";
@@ -149,5 +153,35 @@ export class Endings {
     if (state.isReloading && generation === state.generation) state.abandonGeneration(error);
     if (isSuccessor || slot.hasServed) return undefined;
     return state.abandonCount(error) ? undefined : error;
+  }
+}
+
+/** How many exits the error over the restart limit remembers. */
+const EXITS_KEPT = 5;
+
+/** The deaths of workers that should have lived, and whether they are too many. */
+class DeathRecord {
+  readonly #policy: RestartPolicy;
+  #window = NO_DEATHS;
+  #exits: WorkerExit[] = [];
+  #count = 0;
+
+  constructor({ limit, duration }: RestartPolicy) {
+    this.#policy = { limit, duration };
+  }
+
+  /** Since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @returns the error to give up with, when it was one too many */
+  record(exit: WorkerExit, now: number): RestartLimitError | undefined {
+    this.#count++;
+    this.#exits = [...this.#exits, exit].slice(-EXITS_KEPT);
+    const { window, giveUp } = recordDeath(this.#window, now, this.#policy);
+    this.#window = window;
+    if (!giveUp) return undefined;
+    return new RestartLimitError(this.#policy.limit, this.#policy.duration, this.#exits);
   }
 }

@@ -1,4 +1,4 @@
-import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js";
+import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options/options.js";
 import type { PoolRegistry } from "./pool-system.js";
 import type { PoolWorker } from "./pool-worker.js";
 

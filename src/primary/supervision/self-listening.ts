@@ -1,4 +1,4 @@
-import type { Logger } from "../../option-checks.js";
+import type { Logger } from "../../options/checks.js";
 import type { WorkerHandle } from "../workers/worker-handle.js";
 import type { WorkerRegistry } from "../workers/worker-registry.js";
 import type { PoolSystem } from "./pool-system.js";

@@ -1,4 +1,4 @@
-import { errorText, type Logger } from "../../option-checks.js";
+import { errorText, type Logger } from "../../options/checks.js";
 
 /** What the application wants to have done before its workers are told to stop. */
 export class StopListeners {

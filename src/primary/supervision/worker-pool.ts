@@ -1,9 +1,9 @@
 import type { Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import { RestartLimitError, SupervisorError, type WorkerExit } from "../../errors.js";
-import type { ResolvedManagerOptions } from "../../options.js";
+import type { ResolvedManagerOptions } from "../../options/options.js";
 import { type Action, isSettled, plan } from "../../policy/reconcile.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { WorkerHandle, WorkerTerms } from "../workers/worker-handle.js";
 import { Endings } from "./endings.js";
 import { Liveness } from "./liveness.js";
@@ -220,7 +220,8 @@ export class WorkerPool extends EventEmitter<PoolEvents> {
       return undefined;
     }
     const handle = this.#registry.register(process, {
-      ...{ ...this.#terms, generation },
+      ...this.#terms,
+      generation,
       slot: slot.number,
     });
     if (handle.pid !== undefined) this.#endings.forked();

@@ -1,5 +1,5 @@
 import { describeExit, type WorkerExit } from "../../errors.js";
-import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options.js";
+import { HEARTBEAT_TIMEOUT, type ResolvedManagerOptions } from "../../options/options.js";
 import type { WorkerState } from "../workers/worker-handle.js";
 import type { PoolRegistry, PoolSystem } from "./pool-system.js";
 import type { PoolWorker } from "./pool-worker.js";
@@ -15,9 +15,6 @@ export function stallTimeout(options: ResolvedManagerOptions): number {
   const starts = hangTimeout + backoffMax + 2 * workerInitTimeout;
   return starts + drainTimeout + stopTimeout + KILL_GRACE;
 }
-
-/** When a worker could not be replaced for its memory's sake, how long until the next try (ms). */
-export const RECYCLE_PAUSE = 60_000;
 
 /**
  * The steps by which one worker is brought to its end, each with the time that it may take:

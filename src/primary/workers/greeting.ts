@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { PROTOCOL } from "../../mesh-protocol.js";
-import type { Routing } from "../../protocol.js";
+import type { Routing } from "../../options/options.js";
+import { PROTOCOL } from "../../protocol/mesh-messages.js";
 import type { WorkerHandle } from "./worker-handle.js";
 import type { WorkerRegistry } from "./worker-registry.js";
 

@@ -2,10 +2,11 @@ import type { Worker } from "node:cluster";
 import type { Readable } from "node:stream";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
+import type { Routing } from "../../options/options.js";
 import type { WorkerFacts } from "../../policy/reconcile.js";
-import type { Routing, ToPrimary, ToWorker, WorkerVitals } from "../../protocol.js";
-import { SendQueue } from "../../send-queue.js";
-import { stderrRelay, stdoutRelay } from "../../std-streams.js";
+import type { ToPrimary, ToWorker, WorkerVitals } from "../../protocol/messages.js";
+import { type Outgoing, SendQueue } from "../../system/send-queue.js";
+import { stderrRelay, stdoutRelay } from "../../system/std-streams.js";
 import { LinePrefixer } from "./line-prefixer.js";
 
 /**
@@ -13,7 +14,7 @@ import { LinePrefixer } from "./line-prefixer.js";
  * - `ready`: gets new sessions; in no other state does a worker get any
  * - `hung`: no heartbeat for 2 s
  * - `draining`: keeps its sessions for as long as it takes to move them
- * - `stopping`: told to end
+ * - `stopping`: it gets nothing new, and is told to end
  * - `dead`: it cannot be reached any more; its process has ended, or will
  */
 export type WorkerState = WorkerFacts["state"];
@@ -90,7 +91,10 @@ export class WorkerHandle {
   #isOpeningInspector = false;
   readonly #handoffs = { count: 0, bytes: 0 };
   #arrivals = 0;
-  #isFull = false;
+  /** Bytes that wait for it in other workers. */
+  readonly #elsewhere = new Map<WorkerHandle, number>();
+  /** Why it cannot stay, and what waited for it then. */
+  #full: { why: string; queue: number } | undefined;
   readonly #messages: SendQueue;
   readonly #onSent: (handle: WorkerHandle) => void;
   #stderr = "";
@@ -125,6 +129,7 @@ export class WorkerHandle {
   become(state: WorkerState): void {
     this.#state = state;
     if (state === "ready") this.#wasReady = true;
+    if (state === "dead") this.#messages.clear();
   }
 
   /** It has shown that it takes connections over IPC. */
@@ -203,7 +208,7 @@ export class WorkerHandle {
         this.#gateway = message.gateway;
         break;
       case "supervisor:heartbeat": {
-        const { type: _, ...vitals } = message;
+        const { type: _, queues: __, ...vitals } = message;
         this.#vitals = vitals;
         break;
       }
@@ -272,9 +277,18 @@ export class WorkerHandle {
     return this.#isOpeningInspector || this.#inspector.url !== null;
   }
 
-  /** Bytes that wait for it in this process: messages, and what was read of connections. */
+  /** Bytes that wait for it: messages, here and in other workers, and what was read of connections. */
   get queue(): number {
-    return this.#messages.bytes + this.#handoffs.bytes;
+    if (this.#full !== undefined) return this.#full.queue;
+    let elsewhere = 0;
+    for (const bytes of this.#elsewhere.values()) elsewhere += bytes;
+    return this.#messages.bytes + this.#handoffs.bytes + elsewhere;
+  }
+
+  /** So many bytes wait for it in `other`: for `Membership`. */
+  waitsIn(other: WorkerHandle, bytes: number): void {
+    if (bytes > 0) this.#elsewhere.set(other, bytes);
+    else this.#elsewhere.delete(other);
   }
 
   /** Bytes of messages that wait for it, but for the largest: see `SendQueue`. */
@@ -285,21 +299,23 @@ export class WorkerHandle {
   /**
    * Never throws: a worker that cannot be reached is ending, and its exit is told apart.
    *
-   * @param size of the message (bytes), if it goes to several workers
+   * @param outgoing the same message, if it goes to several workers
    */
-  send(message: ToWorker | object, size?: () => number): void {
-    if (!this.worker.isConnected() || this.#isFull) return;
-    this.#messages.send(message, size);
+  send(message: ToWorker | object, outgoing?: Outgoing): void {
+    if (!this.worker.isConnected() || this.#full !== undefined) return;
+    this.#messages.send(message, outgoing);
     this.#onSent(this);
   }
 
-  /** More waits for it than may: nothing more is sent to it. */
-  close(): void {
-    this.#isFull = true;
+  /** More waits for it than may: nothing more is sent to it. @param why as "does not read…" */
+  close(why: string): void {
+    this.#full ??= { why, queue: this.queue };
+    this.#messages.clear();
   }
 
-  get isFull(): boolean {
-    return this.#isFull;
+  /** Why nothing more is sent to it; `undefined`: it is. */
+  get closedFor(): string | undefined {
+    return this.#full?.why;
   }
 
   /** Ends the process. Unlike `worker.kill()`, which waits for a disconnect first. */

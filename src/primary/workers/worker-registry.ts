@@ -1,11 +1,15 @@
 import cluster, { type Worker } from "node:cluster";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { debug, workerStates } from "../../diagnostics.js";
 import type { WorkerExit } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { isToPrimary, type ToPrimary } from "../../protocol.js";
+import { isToPrimary, type ToPrimary } from "../../protocol/messages.js";
 import { WorkerHandle, type WorkerState, type WorkerTerms } from "./worker-handle.js";
+
+/** How long the end of a worker that was never ready waits for what it has written (ms). */
+const LAST_WORDS = 250;
 
 interface RegistryEvents {
   /** A worker process was started. */
@@ -20,7 +24,7 @@ interface RegistryEvents {
   listening: [WorkerHandle, number];
   /** The process has ended. */
   exit: [WorkerHandle, WorkerExit];
-  /** More bytes than `maxQueue` wait for it: it is being killed. */
+  /** It does not read what is sent to it, or sends what cannot be read: it is being killed. */
   overflow: [WorkerHandle];
   /** A message of our protocol, and the socket that came with it. */
   message: [WorkerHandle, ToPrimary, Socket | undefined];
@@ -194,15 +198,21 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
    */
   readonly #onSent = (handle: WorkerHandle): void => {
     if (handle.backlog <= handle.terms.maxQueue) return;
-    handle.close();
+    const megabytes = Math.round(handle.queue / 1024 / 1024);
+    this.giveUp(handle, `does not read the ${megabytes} MB that wait for it (maxQueue)`);
+  };
+
+  /** Kills a worker that cannot stay, once. @param why as "does not read…" */
+  giveUp(handle: WorkerHandle, why: string): void {
+    if (handle.state === "dead" || handle.closedFor !== undefined) return;
+    handle.close(why);
     this.setState(handle, "stopping");
     handle.signal("SIGKILL");
     if (this.emit("overflow", handle)) return;
-    process.emitWarning(
-      `Worker ${handle.pid} is killed: ${handle.queue} bytes wait for it, and it does not read them`,
-      { code: "SUPERVISOR_WORKER_BEHIND" },
-    );
-  };
+    process.emitWarning(`Worker ${handle.pid} is killed: it ${why}`, {
+      code: "SUPERVISOR_WORKER_BEHIND",
+    });
+  }
 
   readonly #onGone = (handle: WorkerHandle): void => this.setState(handle, "dead");
 
@@ -212,8 +222,26 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.#onGone(handle);
     this.#handles.delete(worker.id);
     forgetLater(worker, handle.ports.size > 0);
-    this.emit("exit", handle, handle.describeExit(code, signal));
+    const tell = () => this.emit("exit", handle, handle.describeExit(code, signal));
+    // Why it did not boot is in its last words, which can come after its end.
+    if (handle.wasReady) tell();
+    else afterLastWords(worker.process.stderr, tell);
   }
+}
+
+/** Calls back when all has been read that was written, or soon: a child of its own may go on writing. */
+function afterLastWords(stderr: Readable | null | undefined, act: () => void): void {
+  if (!stderr || stderr.closed) {
+    act();
+    return;
+  }
+  const done = () => {
+    clearTimeout(timer);
+    stderr.off("close", done);
+    act();
+  };
+  const timer = setTimeout(done, LAST_WORDS);
+  stderr.once("close", done);
 }
 
 function isOurs(message: unknown): boolean {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { basename, relative } from "node:path";
 import { WorkerBootError } from "../../errors.js";
-import type { Logger } from "../../option-checks.js";
+import type { Logger } from "../../options/checks.js";
 import { FileWatcher } from "./file-watcher.js";
 import type { StartSettings } from "./settings.js";
 import { StartedCluster } from "./start-cluster.js";

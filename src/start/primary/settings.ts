@@ -4,8 +4,8 @@ import { availableParallelism } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OptionError, SupervisorError } from "../../errors.js";
-import { expectObject, flag, strings, text } from "../../option-checks.js";
-import { type ClusterManagerOptions, resolveManagerOptions } from "../../options.js";
+import { expectObject, flag, strings, text } from "../../options/checks.js";
+import { type ClusterManagerOptions, resolveManagerOptions } from "../../options/options.js";
 
 /** Options of the manager that follow from what the application does. */
 const NOT_CONFIGURABLE = ["exec", "count", "port", "host", "tls", "sticky"] as const;
@@ -71,7 +71,8 @@ export async function startSettings(
         ...(execArgv ?? process.execArgv),
         ...typescriptFlags(file, imports ?? []),
         ...(strings("import", imports) ?? []).flatMap((name) => ["--import", importOf(name, dir)]),
-        ...["--import", PRELOAD],
+        "--import",
+        PRELOAD,
       ],
       env: {
         // Midway reads them, and leaves the listening to others where they are set.

@@ -1,11 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
-import type { StickyOptions } from "../../options.js";
+import type { StickyOptions } from "../../options/options.js";
+import { shownUrl } from "../../primary/listen.js";
 import { refuse } from "../../primary/routing/refuse.js";
 import { setupStickyMaster } from "../../primary/setup-sticky-master.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../primary/workers/worker-registry.js";
-import type { ListenFailure, ListenRequest, ToPrimary } from "../../protocol.js";
+import type { ListenFailure, ListenRequest, ToPrimary } from "../../protocol/messages.js";
 
 /** Connections that may wait for the first worker, of one port. */
 const MAX_HELD = 1_000;
@@ -36,12 +37,11 @@ export class SharedPorts {
     registry.on("exit", this.#onExit);
   }
 
-  /** One line for each, as in `http 0.0.0.0:3000`. */
+  /** Where each is found, as in `http://localhost:3000`. */
   async describe(): Promise<string[]> {
     const open = [...this.#ports.values()].map(async ({ opened, secure }) => {
-      const { address, family, port } = (await opened).address() as AddressInfo;
-      const host = family === "IPv6" ? `[${address}]` : address;
-      return `${secure ? "https" : "http"}://${host}:${port}`;
+      const { address, port } = (await opened).address() as AddressInfo;
+      return shownUrl(port, { host: address, tls: secure });
     });
     return Promise.all(open);
   }
@@ -127,7 +127,9 @@ export class SharedPorts {
       port.users.add(handle);
       handle.send({
         type: "supervisor:port",
-        ...{ id, name, address: { address, family, port: number } },
+        id,
+        name,
+        address: { address, family, port: number },
       });
       this.#onAsked();
     } catch (error) {

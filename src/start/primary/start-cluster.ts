@@ -4,7 +4,7 @@ import { ClusterManager } from "../../primary/cluster-manager.js";
 import { primaryParts } from "../../primary/composition.js";
 import type { WorkerHandle } from "../../primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../primary/workers/worker-registry.js";
-import type { ToPrimary } from "../../protocol.js";
+import type { ToPrimary } from "../../protocol/messages.js";
 import type { StartSettings } from "./settings.js";
 import { SharedPorts } from "./shared-ports.js";
 

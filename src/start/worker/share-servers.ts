@@ -33,8 +33,9 @@ export function shareServers(): void {
   servers.install();
   attachments.on("attached", (server) => {
     const shared = servers.get(server);
-    // Before it listens there is nothing to do yet; engine and owner are known a turn later.
-    if (shared?.isListening) setImmediate(() => setUp(shared, attachments));
+    // Before it listens there is nothing to do yet. Engine and owner are known when the call has
+    // returned; what is read after that may open sessions.
+    if (shared?.isListening) process.nextTick(() => setUp(shared, attachments));
   });
   if (process.env[WATCH_VARIABLE] === "1") reportLoadedFiles(channel);
   actAsSingleProcess(refuse);

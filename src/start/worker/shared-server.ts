@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { ListenFailure } from "../../protocol.js";
+import type { ListenFailure } from "../../protocol/messages.js";
 import type { PortCall } from "./listen-call.js";
 
 /**

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { ListenAnswer } from "../../protocol.js";
+import type { ListenAnswer } from "../../protocol/messages.js";
 import type { PrimaryChannel } from "../../worker/primary-channel.js";
 import { type PortCall, readListenCall } from "./listen-call.js";
 import { isHttpServer } from "./server-classes.js";

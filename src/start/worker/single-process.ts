@@ -6,7 +6,7 @@ const require = createRequire(import.meta.url);
 /** This package's own files; they have to know what this process is. */
 const OWN = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Parts of this package that are packages of their own. */
+/** Socket.IO's own adapter for workers, which an application may bring, has to know it too. */
 const ADAPTER = /[\\/]@socket\.io[\\/]cluster-adapter[\\/]/;
 
 const FORKS = ["fork", "setupPrimary", "setupMaster"] as const;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ClusterResponse } from "socket.io-adapter";
-import { Type } from "./message-types.js";
+import { Type } from "../transport/message-types.js";
 
 /** A broadcast that waits for acknowledgements of other workers' clients. */
 interface Pending {

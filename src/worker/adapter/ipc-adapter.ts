@@ -9,11 +9,11 @@ import {
   type AdapterMessage,
   claimsAdapter,
   isAdapterMessage,
-} from "../../adapter-protocol.js";
+} from "../../protocol/adapter-messages.js";
 import { primaryChannel } from "../primary-channel.js";
+import { toCloneable, toPayload } from "../transport/cloneable.js";
+import { Type } from "../transport/message-types.js";
 import { AckedBroadcasts } from "./acked-broadcasts.js";
-import { toCloneable, toPayload } from "./cloneable.js";
-import { Type } from "./message-types.js";
 
 type Base = ClusterAdapterWithHeartbeat;
 type Namespace = Adapter["nsp"];

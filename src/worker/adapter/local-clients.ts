@@ -1,8 +1,8 @@
 import type { Adapter } from "socket.io-adapter";
-import { type Packet, webSocketFrame, withId } from "./encoded-packet.js";
-import { Type } from "./message-types.js";
+import { type Packet, webSocketFrame, withId } from "../transport/encoded-packet.js";
+import { Type } from "../transport/message-types.js";
+import type { EncodedBroadcast, WireOpts } from "../transport/transport.js";
 import { OutgoingPacket } from "./outgoing-packet.js";
-import type { EncodedBroadcast, WireOpts } from "./transport.js";
 
 /** A socket of socket.io, as far as the adapter writes to it. */
 interface LocalSocket {

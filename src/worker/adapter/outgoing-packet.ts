@@ -1,4 +1,4 @@
-import type { Packet } from "./encoded-packet.js";
+import type { Packet } from "../transport/encoded-packet.js";
 
 /** A parser's decoder, as socket.io uses it. */
 interface Decoder {

@@ -3,20 +3,20 @@ import type { Adapter } from "socket.io-adapter";
 import type { Entry } from "../recovery/log.js";
 import { roomsOf, type Session } from "../recovery/sessions.js";
 import type { Vector } from "../recovery/vector.js";
-import { readBroadcast } from "./broadcast-frame.js";
+import { readBroadcast } from "../transport/broadcast-frame.js";
 import {
   type EncodedPacket,
   type Packet,
   toEncodedPacket,
   webSocketFrame,
-} from "./encoded-packet.js";
+} from "../transport/encoded-packet.js";
+import type { MeshTransport } from "../transport/mesh-transport.js";
+import { serializeWhatCan } from "../transport/message-frame.js";
+import type { RecoveringStation, RecoveryLink } from "../transport/recovery-link.js";
+import type { EncodedBroadcast, Room, WireOpts } from "../transport/transport.js";
 import { eachSocket } from "./local-clients.js";
-import type { MeshTransport } from "./mesh-transport.js";
-import { serializeWhatCan } from "./message-frame.js";
 import { withOffset } from "./offset-in-packet.js";
 import { OutgoingPacket } from "./outgoing-packet.js";
-import type { RecoveringStation, RecoveryLink } from "./recovery-link.js";
-import type { EncodedBroadcast, Room, WireOpts } from "./transport.js";
 import { WideAdapter } from "./wide-adapter.js";
 
 type Opts = Parameters<WideAdapter["broadcast"]>[1];
@@ -202,7 +202,9 @@ export class RecoveringAdapter extends WideAdapter implements RecoveringStation 
         written = {
           parts,
           opts: {
-            ...{ preEncoded: true, volatile: flags.volatile, compress: flags.compress },
+            preEncoded: true,
+            volatile: flags.volatile,
+            compress: flags.compress,
             ...(text !== undefined && {
               wsPreEncodedFrame: webSocketFrame(Buffer.from(`4${text}`)),
             }),

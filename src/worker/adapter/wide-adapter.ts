@@ -1,13 +1,14 @@
 import type { ClusterMessage, ClusterResponse, MessageType } from "socket.io-adapter";
 import { Adapter, ClusterAdapter } from "socket.io-adapter";
-import { AckedBroadcasts } from "./acked-broadcasts.js";
-import { toPayload } from "./cloneable.js";
-import { Capture, type EncodedPacket, type Packet, toEncodedPacket } from "./encoded-packet.js";
-import { Later } from "./later.js";
-import { eachSocket, writeToClients } from "./local-clients.js";
-import { Type } from "./message-types.js";
-import { Questions } from "./questions.js";
-import type { FoundSockets, SocketDetails } from "./sockets-frame.js";
+import { toPayload } from "../transport/cloneable.js";
+import {
+  Capture,
+  type EncodedPacket,
+  type Packet,
+  toEncodedPacket,
+} from "../transport/encoded-packet.js";
+import { Type } from "../transport/message-types.js";
+import type { FoundSockets, SocketDetails } from "../transport/sockets-frame.js";
 import type {
   ClusterTransport,
   EncodedBroadcast,
@@ -15,7 +16,11 @@ import type {
   Sent,
   Station,
   WireOpts,
-} from "./transport.js";
+} from "../transport/transport.js";
+import { AckedBroadcasts } from "./acked-broadcasts.js";
+import { Later } from "./later.js";
+import { eachSocket, writeToClients } from "./local-clients.js";
+import { Questions } from "./questions.js";
 
 type Opts = Parameters<ClusterAdapter["broadcast"]>[1];
 type AckArgs = Parameters<ClusterAdapter["broadcastWithAck"]>;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { receiveHandles } from "../../handoff/ipc-handles.js";
 import { HandoffJournal } from "../../handoff/journal.js";
 import { MAX_UNTOLD } from "../../limits.js";
-import { type AdoptedSockets, isToWorker, type ToWorker } from "../../protocol.js";
+import { type AdoptedSockets, isToWorker, type ToWorker } from "../../protocol/messages.js";
 
 /** A connection, with which its socket comes. */
 export type ConnectionMessage = Extract<ToWorker, { type: "sticky:connection" }>;
@@ -22,13 +22,16 @@ export interface ArrivalEvents {
  */
 export class Arrivals {
   readonly #events: ArrivalEvents;
+  readonly #receive: typeof receiveHandles;
   /** Number of the last socket that was seen; the primary numbers them without gaps. */
   #upTo = -1;
   #missing: number[] = [];
   #untold = 0;
 
-  constructor(events: ArrivalEvents) {
+  /** @param receive how sockets come */
+  constructor(events: ArrivalEvents, receive: typeof receiveHandles = receiveHandles) {
     this.#events = events;
+    this.#receive = receive;
   }
 
   /**
@@ -44,7 +47,7 @@ export class Arrivals {
     } catch {
       return null; // no folder, no descriptor: the primary warns
     }
-    const takes = receiveHandles((n, body, socket) => this.#onSocket(journal, n, body, socket));
+    const takes = this.#receive((n, body, socket) => this.#onSocket(journal, n, body, socket));
     return takes ? journal.path : null;
   }
 
@@ -62,8 +65,12 @@ export class Arrivals {
     this.#untold++;
     if (socket === undefined) {
       this.#missing.push(n);
-    } else if (!journal.take(n) || !isToWorker(body) || body.type !== "sticky:connection") {
-      socket.destroy(); // another worker has it, or it was the trial: only our copy ends
+    } else if (!journal.take(n)) {
+      // The primary may have seen the mark all the same, and not give it to another worker: it is told.
+      this.#missing.push(n);
+      socket.destroy(); // only our copy
+    } else if (!isToWorker(body) || body.type !== "sticky:connection") {
+      socket.destroy(); // the trial
     } else {
       if (!body.listener.secure) beforeFirstWrite(socket, () => journal.answered(n));
       this.#events.onConnection(body, socket);

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Listener } from "../../protocol.js";
+import type { Listener } from "../../protocol/messages.js";
 import type { ConnectionMessage } from "./arrivals.js";
 
 /** What tells both ends of one connection: a TLS socket does not say which socket it came of. */

@@ -1,5 +1,5 @@
 import type { Server as HttpServer } from "node:http";
-import { adoptConnection } from "./adopt-connection.js";
+import type { Socket } from "node:net";
 import type { ClientConnection } from "./client-connection.js";
 import { HttpServers } from "./http-servers.js";
 
@@ -61,4 +61,19 @@ export class Dispatch {
       { code: "SUPERVISOR_NO_HTTP_SERVER" },
     );
   }
+}
+
+/**
+ * Takes a connection over from the primary: the HTTP server gets it as if it had accepted it.
+ *
+ * Runs before the event loop reads from the socket, so the bytes that the primary read come
+ * first, then what is still in the kernel (R4).
+ */
+export function adoptConnection(server: HttpServer, socket: Socket, bytes: Uint8Array): void {
+  // As the server sets it for sockets that it accepts. Of HTTP a client may end its side before it
+  // reads; with TLS, unless the application says otherwise, an end ends the connection, or one that
+  // ended in the middle of its handshake would stay until that times out.
+  socket.allowHalfOpen = (server as { allowHalfOpen?: boolean }).allowHalfOpen ?? false;
+  server.emit("connection", socket);
+  if (bytes.length > 0) socket.unshift(bytes);
 }

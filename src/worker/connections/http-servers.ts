@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from "node:http";
 import { Server as TlsServer } from "node:tls";
-import type { Listener } from "../../protocol.js";
+import type { Listener } from "../../protocol/messages.js";
 
 /**
  * The HTTP servers of one worker, and which of the primary's connections are for which.

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { allowReads, detachFromServer, stopReads } from "../../handoff/stop-reads.js";
 import { MAX_HANDOFF_BYTES } from "../../limits.js";
-import { allowReads, detachFromServer, stopReads } from "../../stop-reads.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import type { ClientConnections } from "./client-connections.js";
 

@@ -5,10 +5,7 @@
 const FRAMING = new Set(["connection", "keep-alive", "trailer", "transfer-encoding"]);
 
 /** HTTP/2 knows none of these (RFC 9113, section 8.2.2), and Node throws at them. */
-const NOT_IN_HTTP2 = new Set([
-  ...["http2-settings", "proxy-connection", "te", "upgrade"],
-  ...FRAMING,
-]);
+const NOT_IN_HTTP2 = new Set(["http2-settings", "proxy-connection", "te", "upgrade", ...FRAMING]);
 
 /**
  * @param rawHeaders name, value, name, value…, as in `message.rawHeaders`

@@ -73,7 +73,7 @@ export function open(request: IncomingMessage): string | undefined {
 }
 
 /** All streams of an HTTP/2 connection are one connection, though each has a `socket` of its own. */
-function connectionOf(req: IncomingMessage): object {
+export function connectionOf(req: IncomingMessage): object {
   return (req as { stream?: { session?: object } }).stream?.session ?? req.socket;
 }
 

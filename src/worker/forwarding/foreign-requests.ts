@@ -5,6 +5,7 @@ import type { ReturnableConnections } from "../connections/return-connection.js"
 import type { PrimaryChannel } from "../primary-channel.js";
 import { type EngineServer, ownsSession, sidOf } from "../sessions/engine.js";
 import { ask } from "./ask.js";
+import { ConnectionShares } from "./connection-share.js";
 import { RequestForwarding } from "./forward-request.js";
 import { forwardUpgrade } from "./forward-upgrade.js";
 import type { LocalHandlers } from "./local-handlers.js";
@@ -23,6 +24,7 @@ const MAX_REMEMBERED = 10_000;
  */
 export class ForeignRequests {
   readonly #peers = new PeerClient();
+  readonly #shares = new ConnectionShares();
   readonly #primary: Pick<PrimaryChannel, "whois" | "place">;
   readonly #returnable: Pick<ReturnableConnections, "hold">;
   readonly #connections: Pick<ClientConnections, "of">;
@@ -104,7 +106,7 @@ export class ForeignRequests {
       return;
     }
     const place = (gateway: string | null): void => {
-      if (gateway === null) here();
+      if (gateway === null || !this.#shares.take(req, res)) here();
       else if (!res.destroyed) {
         const forwarding = new RequestForwarding(this.#peers, local, req, res, {
           ownConnection: true,
@@ -149,6 +151,10 @@ export class ForeignRequests {
       // What was remembered is out of date: the session has ended, or its id is used again.
       forwarding.send(owner, () => ask(() => this.#askOwner(sid), onPresent, refuse));
     };
+    if (!this.#shares.take(req, res)) {
+      refuseRequest(res, "too many are forwarded for its connection", 503);
+      return;
+    }
     const owner = this.#owners.get(sid);
     if (owner !== undefined) forward(owner);
     else ask(() => this.#askOwner(sid), forward, refuse);
@@ -179,7 +185,7 @@ export class ForeignRequests {
         held.giveBack();
       } else if (owner !== null) {
         try {
-          forwardUpgrade(owner, local, req, socket, head, here);
+          forwardUpgrade(this.#peers.lineTo(owner), owner, local, req, socket, head, here);
         } catch (error) {
           refuseUpgrade(socket, error);
         }

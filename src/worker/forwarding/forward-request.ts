@@ -7,8 +7,9 @@ import { countForward } from "./forward-count.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { isNotHere } from "./not-here.js";
 import type { PeerClient } from "./peer-client.js";
+import type { Errand, PeerLine } from "./peer-line.js";
 import { refuseRequest } from "./refusal.js";
-import { readBody } from "./request-body.js";
+import { readBody, STREAMED_HELD } from "./request-body.js";
 
 /** Answers up to here are sent in one piece (bytes). */
 const ONE_PIECE = 64 * 1024;
@@ -31,6 +32,8 @@ export class RequestForwarding {
   #controller: Controller | undefined;
   /** `undefined` until it is known. */
   #body: Buffer | Readable | null | undefined;
+  /** Takes it out of the line to the other worker; set while it is in it. */
+  #leaveLine: (() => void) | undefined;
 
   /**
    * @param ownConnection a session keeps the socket of its handshake, whose address must not change
@@ -49,6 +52,7 @@ export class RequestForwarding {
     this.#res = res;
     this.#ownConnection = ownConnection;
     res.once("close", () => {
+      this.#leaveLine?.();
       this.#controller?.abort(GONE);
       // Answered before the body was complete (413, say): the rest of it is read and dropped, as
       // Node does with a body that nobody reads, or the connection would not get any further.
@@ -73,9 +77,9 @@ export class RequestForwarding {
   }
 
   #send(gateway: string, body: Buffer | Readable | null, onNotHere: () => void): void {
-    const handler = this.#handler(onNotHere);
+    let request: Dispatcher.DispatchOptions & { headers: string[] };
     try {
-      const request: Dispatcher.DispatchOptions = {
+      request = {
         // What the client asks is in the envelope. This is for the two ends of the connection: an
         // answer to HEAD has no body, and a body is what comes with POST.
         method: this.#req.method === "HEAD" ? "HEAD" : body === null ? "GET" : "POST",
@@ -84,9 +88,39 @@ export class RequestForwarding {
         body,
         reset: this.#ownConnection,
       };
-      this.#peers.send(gateway, request, handler);
+    } catch (error) {
+      refuseRequest(this.#res, error);
+      return;
+    }
+    const line = this.#peers.lineTo(gateway);
+    let isSent = false;
+    const errand: Errand = {
+      bytes: sizeOf(request.headers) + bytesHeld(body),
+      send: () => {
+        isSent = true;
+        this.#dispatch(line, gateway, request, onNotHere);
+      },
+      refuse: (status, why) => {
+        // A handshake needs no particular worker; but one that was sent may be what that one hangs in.
+        if (this.#ownConnection && !isSent) later(onNotHere);
+        else refuseRequest(this.#res, why, status);
+      },
+    };
+    this.#leaveLine = () => line.done(errand);
+    line.admit(errand);
+  }
+
+  #dispatch(
+    line: PeerLine,
+    gateway: string,
+    request: Dispatcher.DispatchOptions,
+    onNotHere: () => void,
+  ): void {
+    try {
+      line.dispatch(request, this.#handler(onNotHere));
       countForward(gateway, false);
     } catch (error) {
+      this.#leaveLine?.();
       refuseRequest(this.#res, error);
     }
   }
@@ -104,6 +138,7 @@ export class RequestForwarding {
       },
       onResponseStart: (controller, status, headers, message) => {
         if (status < 200) return;
+        this.#leaveLine?.();
         isElsewhere = isNotHere(status, headers);
         if (isElsewhere) return;
         length = Number(headers["content-length"] ?? Number.NaN);
@@ -134,6 +169,7 @@ export class RequestForwarding {
         if (!res.writableEnded) res.end();
       },
       onResponseError: (_, error: NodeJS.ErrnoException) => {
+        this.#leaveLine?.();
         const isUntouched = this.#controller === undefined && this.canReplay;
         if (isUntouched && ENDED.has(error.code) && !res.destroyed) later(onNotHere);
         else refuseRequest(res, error);
@@ -152,6 +188,16 @@ export class RequestForwarding {
 
 /** A status message as undici gives it: what was not ASCII is lost, and Node would refuse it. */
 const PRINTABLE = /^[\x20-\x7e]+$/;
+
+/** Characters of an envelope: it is ASCII. */
+function sizeOf(headers: readonly string[]): number {
+  return headers.reduce((size, text) => size + text.length, 0);
+}
+
+function bytesHeld(body: Buffer | Readable | null): number {
+  if (body === null) return 0;
+  return Buffer.isBuffer(body) ? body.length : STREAMED_HELD;
+}
 
 /** Outside of undici, which takes what an application's code throws for an error of its own. */
 function later(then: () => void): void {

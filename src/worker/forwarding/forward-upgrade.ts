@@ -6,7 +6,8 @@ import { seal } from "./envelope.js";
 import { countForward } from "./forward-count.js";
 import type { LocalHandlers } from "./local-handlers.js";
 import { UPGRADE_NOT_HERE } from "./not-here.js";
-import { refuseUpgrade } from "./refusal.js";
+import type { Errand, PeerLine } from "./peer-line.js";
+import { type Refusal, refuseUpgrade } from "./refusal.js";
 
 /** How long the owner may take for its answer; its own limits are far below (ms). */
 const ANSWER_TIMEOUT = 30_000;
@@ -19,6 +20,7 @@ const ANSWER_TIMEOUT = 30_000;
  * @throws RangeError when the request cannot be forwarded
  */
 export function forwardUpgrade(
+  line: PeerLine,
   gateway: string,
   local: LocalHandlers,
   req: IncomingMessage,
@@ -27,43 +29,64 @@ export function forwardUpgrade(
   onNotHere: () => void,
 ): void {
   const request = headOf(seal(local.name, req));
-  // Either side may end before the other one has.
-  const peer = connect({ path: gateway, allowHalfOpen: true });
-  let isDecided = false;
-  const refuse = (why: unknown): void => {
-    if (isDecided) return;
-    isDecided = true;
-    socket.unpipe(peer);
-    peer.destroy();
-    refuseUpgrade(socket, why);
+  /** Ends the exchange with the owner; nothing before it has begun. */
+  let stop = (): void => {};
+  const errand: Errand = {
+    bytes: request.length + head.length,
+    send: () => {
+      stop = exchange();
+    },
+    refuse: (status, why) => {
+      stop();
+      refuseUpgrade(socket, why, status);
+    },
   };
-  const timer = setTimeout(() => refuse("its owner did not answer"), ANSWER_TIMEOUT).unref();
-  peer.on("error", refuse); // from its answer on, the close that follows tells enough
-  peer.once("close", () => {
-    clearTimeout(timer);
-    refuse("its owner closed the connection");
-  });
-  // A client that is gone takes nothing with it that it has sent.
-  socket.once("close", () => endSoon(peer));
-  peer.write(request);
-  if (head.length > 0) peer.write(head);
-  socket.pipe(peer);
-  firstBytes(peer, (bytes) => {
-    isDecided = true;
-    clearTimeout(timer);
-    if (isNotHere(bytes)) {
+  const leaveLine = () => line.done(errand);
+
+  const exchange = (): (() => void) => {
+    // Either side may end before the other one has.
+    const peer = connect({ path: gateway, allowHalfOpen: true });
+    let isDecided = false;
+    const end = (): boolean => {
+      if (isDecided) return false;
+      isDecided = true;
+      clearTimeout(timer);
+      leaveLine();
       socket.unpipe(peer);
       peer.destroy();
-      onNotHere();
-      return;
-    }
-    if (socket.destroyed) return;
-    socket.write(bytes);
-    peer.pipe(socket);
-    // What the owner has written is the client's, however slowly it reads.
-    peer.once("close", () => endSoon(socket));
-  });
-  countForward(gateway, true);
+      return true;
+    };
+    const refuse = (why: unknown, status?: Refusal): void => {
+      if (end()) refuseUpgrade(socket, why, status);
+    };
+    const timer = setTimeout(() => refuse("its owner did not answer"), ANSWER_TIMEOUT).unref();
+    peer.on("error", (error) => refuse(error)); // from its answer on, the close tells enough
+    peer.once("close", () => refuse("its owner closed the connection"));
+    // A client that is gone takes nothing with it that it has sent.
+    socket.once("close", () => endSoon(peer));
+    peer.write(request);
+    if (head.length > 0) peer.write(head);
+    socket.pipe(peer);
+    firstBytes(peer, (bytes) => {
+      if (isNotHere(bytes)) {
+        if (end()) onNotHere();
+        return;
+      }
+      isDecided = true;
+      clearTimeout(timer);
+      leaveLine();
+      if (socket.destroyed) return;
+      socket.write(bytes);
+      peer.pipe(socket);
+      // What the owner has written is the client's, however slowly it reads.
+      peer.once("close", () => endSoon(socket));
+    });
+    countForward(gateway, true);
+    return end;
+  };
+
+  socket.once("close", leaveLine);
+  line.admit(errand);
 }
 
 /** @param then gets what comes first: enough to tell whether it is "not here" */

@@ -3,7 +3,7 @@ import { rmdirSync, rmSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
-import { checkFolder } from "../../own-files.js";
+import { checkFolder } from "../../system/own-files.js";
 
 /** Polls that come at once wait here for a worker that is busy; the kernel allows what it allows. */
 const BACKLOG = 4_096;

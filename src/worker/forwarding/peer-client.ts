@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
-import type { Dispatcher, Pool as UndiciPool } from "undici";
+import type { Pool as UndiciPool } from "undici";
+import { PeerLine } from "./peer-line.js";
 
 /*
  * undici takes half the CPU of http.request() for such requests (20 and 43 µs). Its main file makes
@@ -12,23 +13,18 @@ const MAX_ANSWER_HEAD = 4 * 1024 * 1024;
 
 /** HTTP to the gateways of other workers, over connections that are kept for a few seconds. */
 export class PeerClient {
-  readonly #pools = new Map<string, UndiciPool>();
-
-  send(gateway: string, request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
-    this.#poolOf(gateway).dispatch(request, handler);
-  }
+  readonly #lines = new Map<string, PeerLine>();
 
   /** The worker has ended; answers that it has sent still come. */
   forget(gateway: string): void {
-    // Closing fails only for a pool that was closed before.
-    this.#pools.get(gateway)?.close(() => {});
-    this.#pools.delete(gateway);
+    this.#lines.get(gateway)?.close();
+    this.#lines.delete(gateway);
   }
 
-  #poolOf(gateway: string): UndiciPool {
-    let pool = this.#pools.get(gateway);
-    if (pool === undefined) {
-      pool = new Pool("http://localhost", {
+  lineTo(gateway: string): PeerLine {
+    let line = this.#lines.get(gateway);
+    if (line === undefined) {
+      const pool = new Pool("http://localhost", {
         socketPath: gateway,
         connections: null, // polls wait, so each needs a connection of its own
         pipelining: 1,
@@ -37,8 +33,9 @@ export class PeerClient {
         bodyTimeout: 0,
         maxHeaderSize: MAX_ANSWER_HEAD,
       });
-      this.#pools.set(gateway, pool);
+      line = new PeerLine(gateway, pool);
+      this.#lines.set(gateway, line);
     }
-    return pool;
+    return line;
   }
 }

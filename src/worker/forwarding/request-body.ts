@@ -4,6 +4,9 @@ import { PassThrough, type Readable } from "node:stream";
 /** Bodies up to here are sent as a whole, and can be sent again to another worker (bytes). */
 const MAX_WHOLE = 64 * 1024;
 
+/** What may be held of a body that is streamed to a worker that does not read it (bytes). */
+export const STREAMED_HELD = 3 * MAX_WHOLE;
+
 /**
  * Only POST has a body that Engine.IO reads. It answers everything else without waiting for a body,
  * which may never come; such a body is read and dropped here, as Node does with one that nobody reads.

@@ -1,7 +1,7 @@
-import { DescriptorWatch, warnOfDescriptors } from "../../descriptors.js";
-import { meshStats, recoveryStats } from "../adapter/mesh-door.js";
+import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
+import { meshQueues, meshStats, recoveryStats } from "../transport/mesh-door.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** ms between two heartbeats. */
@@ -14,8 +14,12 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const beat = () => {
     const mesh = meshStats();
     const recovery = recoveryStats();
+    const queues = meshQueues();
     channel.send({
-      ...{ type: "supervisor:heartbeat", ...vitals.read(), forwarded: forwardCount() },
+      type: "supervisor:heartbeat",
+      ...vitals.read(),
+      forwarded: forwardCount(),
+      ...(queues.length > 0 && { queues }),
       ...(mesh && { mesh }),
       ...(recovery && { recovery }),
     });

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { WorkerVitals } from "../../protocol.js";
+import type { WorkerVitals } from "../../protocol/messages.js";
 
 /** ms between two looks at the event loop. */
 const INTERVAL = 20;

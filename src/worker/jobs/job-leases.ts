@@ -1,7 +1,7 @@
 import cluster from "node:cluster";
 import { LEASE_BACKOFF } from "../../policy/leases.js";
 import { failuresInARow, restartDelay } from "../../policy/restart.js";
-import type { LeaseOutcome } from "../../protocol.js";
+import type { LeaseOutcome } from "../../protocol/messages.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import type { Job } from "./job.js";
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { errorText, type Logger } from "../../option-checks.js";
-import type { LeaseOutcome } from "../../protocol.js";
+import { errorText, type Logger } from "../../options/checks.js";
+import type { LeaseOutcome } from "../../protocol/messages.js";
 import type { OpenWork } from "./open-work.js";
 
 /** What the function of `runOnce()` is called with. */

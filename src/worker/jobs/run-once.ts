@@ -1,10 +1,10 @@
 import cluster from "node:cluster";
 import { isMainThread } from "node:worker_threads";
 import { OptionError, SupervisorError } from "../../errors.js";
-import { expectObject, type Logger, logger, text } from "../../option-checks.js";
-import { refuseUnknown } from "../../option-names.js";
+import { expectObject, type Logger, logger, text } from "../../options/checks.js";
+import { refuseUnknown } from "../../options/nearest-name.js";
 import { refusePm2Cluster } from "../../pm2.js";
-import type { LeaseOutcome } from "../../protocol.js";
+import type { LeaseOutcome } from "../../protocol/messages.js";
 import { primaryChannel } from "../primary-channel.js";
 import { Job, type RunOnceFunction, type RunOnceJob } from "./job.js";
 import { ClusterLeases, type JobLeases, LocalLeases } from "./job-leases.js";

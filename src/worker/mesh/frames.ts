@@ -42,9 +42,29 @@ export class FrameError extends Error {
   override readonly name = "FrameError";
 }
 
+/** Frames are cut from pieces of memory of this size, unless they are large themselves. */
+const SLAB = 1024 * 1024;
+
+let slab = Buffer.alloc(0);
+let used = 0;
+
+/**
+ * With a piece of memory for each frame, what waits for a worker would lie between what is gone soon,
+ * and little of it would return to the system.
+ */
+function allocate(size: number): Buffer {
+  if (size > SLAB / 8) return Buffer.allocUnsafeSlow(size);
+  if (used + size > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB);
+    used = 0;
+  }
+  used += size;
+  return slab.subarray(used - size, used);
+}
+
 /** A frame with room for `length` bytes after its head. */
 export function newFrame(kind: number, length: number): Buffer {
-  const frame = Buffer.allocUnsafe(FRAME_HEAD + length);
+  const frame = allocate(FRAME_HEAD + length);
   frame.writeUInt32LE(length, 0);
   frame[4] = kind;
   return frame;

@@ -58,9 +58,13 @@ export class Lane {
     return this.#pendingBytes + unread + (this.#socket?.writableLength ?? 0);
   }
 
-  /** Bytes that have left this process, whether or not they were read. */
-  get left(): number {
-    return this.#sentEnd - (this.#socket?.writableLength ?? 0);
+  /**
+   * Another number whenever the other side has read something of what waits for it. Where nothing
+   * waits, what is sent leaves at once, and that says nothing about who reads it.
+   */
+  get progress(): number {
+    const held = this.#socket?.writableLength ?? 0;
+    return this.#acks + (held > 0 ? this.#sentEnd - held : 0);
   }
 
   /** How often the other side has said that something has come. */
@@ -71,6 +75,11 @@ export class Lane {
   /** Bytes that have come, of frames that are not complete as well. */
   get received(): number {
     return this.#received;
+  }
+
+  /** How much the other side is known to have read of what was sent (bytes). */
+  get acked(): number {
+    return this.#acked;
   }
 
   /** How much was read of what the other side has sent (bytes). */

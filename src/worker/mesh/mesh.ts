@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { FrameError, hashesFrame, jsonFrame, Kind } from "./frames.js";
 import { type Greeting, type LaneName, readGreeting, sendGreeting } from "./greeting.js";
+import type { Lane } from "./lane.js";
 import { Outbox } from "./outbox.js";
 import { OwnRooms } from "./own-rooms.js";
 import { type AdapterId, Peer, type PeerListener } from "./peer.js";
@@ -74,6 +75,8 @@ export class Mesh {
   readonly #adapters = new Map<string, AdapterId>();
   readonly #guard: QueueGuard;
   readonly #past = { messages: 0, bytes: 0, suppressed: 0 };
+  /** Connections that were not answered yet: of each lane the last one. */
+  readonly #dialled = new WeakMap<Lane, Duplex>();
   #self: Omit<Entrance, "members"> | undefined;
   /** It can be reached; one that cannot connects to all others itself. */
   #listens = false;
@@ -96,11 +99,6 @@ export class Mesh {
     return this.#self.seed;
   }
 
-  /** This worker's number; 0: it has not entered yet. */
-  get id(): number {
-    return this.#self?.id ?? 0;
-  }
-
   get stats(): MeshStats {
     const stats = { peers: this.peers.size, ...this.#past, queue: 0, rooms: 0, tableBytes: 0 };
     stats.rooms = this.own.size;
@@ -116,12 +114,28 @@ export class Mesh {
     return stats;
   }
 
-  /** @returns the address to tell the primary */
+  /** Bytes that wait in this process, by the number of the worker that they wait for. */
+  get queues(): [id: number, bytes: number][] {
+    return Array.from(this.peers.values(), ({ id, waiting }): [number, number] => [
+      id,
+      waiting,
+    ]).filter(([, waiting]) => waiting > 0);
+  }
+
+  /**
+   * Until a second address is there, the first one counts.
+   *
+   * @returns the address to tell the primary
+   */
   async listen(): Promise<string> {
-    this.#listens = false;
-    const address = await this.#wire.listen((socket) => this.#accept(socket));
-    this.#listens = true;
-    return address;
+    try {
+      const address = await this.#wire.listen((socket) => this.#accept(socket));
+      this.#listens = true;
+      return address;
+    } catch (error) {
+      this.#listens = false;
+      throw error;
+    }
   }
 
   /** The primary has answered; connects to those who are there. */
@@ -141,8 +155,13 @@ export class Mesh {
     if (id === this.#self?.id) return;
     this.#lastTold = Math.max(this.#lastTold, id);
     const peer = this.peers.get(id) ?? this.#meet(id);
+    const hasMoved = peer.address !== address;
     peer.address = address;
-    if (this.#dials(peer)) for (const lane of ["news", "data"] as const) this.#dial(peer, lane);
+    if (!this.#dials(peer)) return;
+    for (const name of ["news", "data"] as const) {
+      if (hasMoved) this.#hangUp(peer.lanes[name]);
+      this.#dial(peer, name);
+    }
   }
 
   /** Of two, the one that came later connects; unless it alone can be reached. */
@@ -243,20 +262,36 @@ export class Mesh {
   #dial(peer: Peer, name: LaneName, delay = REDIAL.first): void {
     const { address } = peer;
     const lane = peer.lanes[name];
-    if (peer.isClosed || lane.isAttached || !address) return;
+    if (peer.isClosed || lane.isAttached || !address || this.#dialled.has(lane)) return;
     const socket = this.#wire.dial(address);
+    this.#dialled.set(lane, socket);
     socket.on("error", () => socket.destroy()); // "close" follows
     socket.once("close", () => {
+      if (this.#dialled.get(lane) !== socket) return;
+      this.#dialled.delete(lane);
       if (peer.isClosed || lane.isAttached) return;
       // It is ending, which the primary will say, or somebody is out of descriptors.
       const most = Math.min(2 * delay, REDIAL.most);
       setTimeout(() => this.#dial(peer, name, most), delay).unref();
     });
-    sendGreeting(socket, this.#greeting(peer.id, name, lane.read));
+    const { read } = lane;
+    sendGreeting(socket, this.#greeting(peer.id, name, read));
     readGreeting(socket, (greeting, early) => {
-      if (greeting.from !== peer.id || lane.isAttached || peer.isClosed) socket.destroy();
-      else this.#attach(peer, name, socket, greeting, early);
+      // What was read meanwhile, over a connection of the other side's, would come again.
+      const isLate = lane.isAttached || lane.read !== read || this.#dialled.get(lane) !== socket;
+      if (greeting.from !== peer.id || isLate || peer.isClosed) {
+        socket.destroy();
+        return;
+      }
+      this.#dialled.delete(lane);
+      this.#attach(peer, name, socket, greeting, early);
     });
+  }
+
+  #hangUp(lane: Lane): void {
+    const socket = this.#dialled.get(lane);
+    this.#dialled.delete(lane);
+    socket?.destroy();
   }
 
   #accept(socket: Duplex): void {
@@ -287,6 +322,10 @@ export class Mesh {
     }
     const peer = known ?? this.#meet(from);
     const lane = peer.lanes[name];
+    if (greeting.read < lane.acked) {
+      socket.destroy(); // overtaken by another connection: the other side tries again
+      return;
+    }
     lane.detach(); // the other side knows that the earlier connection is gone
     sendGreeting(socket, this.#greeting(from, name, lane.read));
     this.#attach(peer, name, socket, greeting, early);

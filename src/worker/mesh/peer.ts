@@ -15,6 +15,9 @@ import { Lane } from "./lane.js";
 /** Hashes in one part of a snapshot: 64 KiB. */
 const PART = 16 * 1024;
 
+/** What somebody who waits for its word takes in this process, about (bytes). */
+const WAIT_COST = 512;
+
 /** An adapter of another worker, or our own: one namespace of one server. */
 export interface AdapterId {
   readonly uid: string;
@@ -59,15 +62,14 @@ export class Peer {
     this.lanes = { news: this.#lane("news"), data: this.#lane("data") };
   }
 
-  /** Bytes that wait for it in this process. */
+  /** Bytes that wait for it in this process; those who wait for its word count as well. */
   get waiting(): number {
-    return this.lanes.news.waiting + this.lanes.data.waiting;
+    return this.lanes.news.waiting + this.lanes.data.waiting + this.#syncs.size * WAIT_COST;
   }
 
-  /** Grows whenever it has read something of what waits for it. */
+  /** Another number whenever it has read something of what waits for it. */
   get progress(): number {
-    const { news, data } = this.lanes;
-    return news.left + news.acks + data.left + data.acks;
+    return this.lanes.news.progress + this.lanes.data.progress;
   }
 
   /** Grows whenever something has come from it, or a connection to it stands. */

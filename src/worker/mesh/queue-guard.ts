@@ -4,34 +4,30 @@ import type { Peer } from "./peer.js";
 const LOOK = 100;
 
 /** How long a worker may read nothing at all beyond the bound (ms). */
-const PATIENCE = 3_000;
+const PATIENCE = 300;
 
-/** So many times the bound, patience is shorter, and reading has to be faster than what comes. */
-const HARD = 4;
-
-/** How long it may read nothing beyond that (ms). */
-const HARD_PATIENCE = 1_000;
-
-/** After so long beyond that, less has to wait than before (ms). */
-const CATCH_UP = 5_000;
+/** After so long beyond the bound, less has to wait than before (ms). */
+const CATCH_UP_TIMEOUT = 1_000;
 
 /** What is known of a worker for which too much waits. */
 interface Watch {
   progress: number;
   /** Looks since it has read something. */
   idle: number;
-  /** Looks since it is far beyond the bound, and what waited then. */
-  far: number;
-  farWaiting: number;
+  /** Looks since the first one, or since it was found to get less; and what waited then. */
+  looks: number;
+  waiting: number;
 }
 
 /**
- * Watches how much waits for other workers (B2). Progress decides, not size: one turn may produce
- * any amount for a worker that reads, and nobody is looked at before the loop has turned.
+ * Watches how much waits for other workers (B2). One turn may produce any amount for a worker that
+ * reads, and nobody is looked at before the loop has turned: so beyond the bound it is decided by
+ * whether it gets less.
  *
- * A worker is given up when it reads nothing for 3 s beyond the bound, or for 1 s beyond four times
- * the bound; and when it reads, but has not caught up at all in 5 s beyond four times the bound.
- * Time is counted in looks, so that none passes while this process is busy itself.
+ * A worker is given up when it reads nothing for 0.3 s beyond the bound; and when it reads, but
+ * after 1 s beyond the bound not less waits than before. So what waits is the bound, and what others
+ * say in a second, or in one turn. Time is counted in looks, so that none passes while this process
+ * is busy itself.
  */
 export class QueueGuard {
   readonly #maxQueue: number;
@@ -49,7 +45,7 @@ export class QueueGuard {
 
   check(peer: Peer): void {
     if (peer.isClosed || this.#watched.has(peer) || peer.waiting <= this.#maxQueue) return;
-    this.#watched.set(peer, { progress: peer.progress, idle: 0, far: 0, farWaiting: 0 });
+    this.#watched.set(peer, { progress: peer.progress, idle: 0, looks: 0, waiting: 0 });
     this.#timer ??= setTimeout(this.#look, this.#interval).unref();
   }
 
@@ -70,17 +66,20 @@ export class QueueGuard {
     }
     watch.idle = progress === watch.progress ? watch.idle + 1 : 0;
     watch.progress = progress;
-    const isFar = waiting > HARD * this.#maxQueue;
-    if (!isFar) watch.far = 0;
-    else if (watch.far++ === 0) watch.farWaiting = waiting;
-    const why =
-      watch.idle * LOOK >= (isFar ? HARD_PATIENCE : PATIENCE)
-        ? `does not read the ${waiting} bytes that wait for it`
-        : watch.far * LOOK > CATCH_UP && waiting >= watch.farWaiting
-          ? `reads more slowly than others write, and ${waiting} bytes wait for it`
-          : undefined;
-    if (watch.far * LOOK > CATCH_UP) watch.far = 0; // and once more
-    if (why === undefined) return;
+    if (watch.looks++ === 0) watch.waiting = waiting;
+    const isOver = watch.looks * LOOK > CATCH_UP_TIMEOUT;
+    const megabytes = `${Math.round(waiting / 1024 / 1024)} MB`;
+    if (watch.idle * LOOK >= PATIENCE) {
+      this.#end(peer, `does not read the ${megabytes} that wait for it (maxQueue)`);
+    } else if (isOver && waiting >= watch.waiting) {
+      const how = "reads more slowly than others write";
+      this.#end(peer, `${how}: ${megabytes} wait for it (maxQueue)`);
+    } else if (isOver) {
+      watch.looks = 0; // and once more
+    }
+  }
+
+  #end(peer: Peer, why: string): void {
     this.#watched.delete(peer);
     this.#giveUp(peer, why);
   }

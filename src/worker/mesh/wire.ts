@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { checkFolder } from "../../own-files.js";
+import { checkFolder } from "../../system/own-files.js";
 
 /** How workers reach each other. Tests have another one, in memory and with faults. */
 export interface Wire {

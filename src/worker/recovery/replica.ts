@@ -1,4 +1,4 @@
-import { RESTORE_OUTCOMES, type RecoveryVitals } from "../../mesh-protocol.js";
+import { RESTORE_OUTCOMES, type RecoveryVitals } from "../../protocol/mesh-messages.js";
 import { CatchUp } from "./catch-up.js";
 import { Deaths } from "./deaths.js";
 import type { Address, Entry } from "./log.js";

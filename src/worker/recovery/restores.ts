@@ -1,4 +1,4 @@
-import type { RESTORE_OUTCOMES } from "../../mesh-protocol.js";
+import type { RESTORE_OUTCOMES } from "../../protocol/mesh-messages.js";
 import type { Deaths } from "./deaths.js";
 import type { Logs } from "./log.js";
 import type { ClaimAnswer } from "./messages.js";
@@ -84,8 +84,13 @@ export class Restores {
     }
     const until = this.#source.now() + RESTORE_TIMEOUT;
     const restore: Restore = {
-      ...{ pid, nsp, offset, until, done },
-      ...{ claim: undefined, granted: undefined },
+      pid,
+      nsp,
+      offset,
+      until,
+      done,
+      claim: undefined,
+      granted: undefined,
     };
     this.#open.set(pid, restore);
     this.#go(restore);

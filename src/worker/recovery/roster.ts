@@ -30,8 +30,17 @@ export class Roster {
     const born = this.#stream.now();
     const { id: owner } = this.#outside;
     const session: Session = {
-      ...{ pid, sid, nsp, owner, version: 1, born, stays: [], floor: new Map(), data },
-      ...{ disconnectedAt: undefined, isOver: false },
+      pid,
+      sid,
+      nsp,
+      owner,
+      version: 1,
+      born,
+      stays: [],
+      floor: new Map(),
+      data,
+      disconnectedAt: undefined,
+      isOver: false,
     };
     this.change(joined(session, rooms, born));
   }
@@ -53,7 +62,8 @@ export class Roster {
   connected(pid: string): void {
     this.#pending.delete(pid);
     this.update(pid, (session) => ({
-      ...{ ...session, disconnectedAt: undefined },
+      ...session,
+      disconnectedAt: undefined,
       version: session.version + 1,
     }));
   }
@@ -69,7 +79,11 @@ export class Roster {
     const disconnectedAt = this.#outside.now();
     this.#pending.delete(pid);
     this.update(pid, (session) => ({
-      ...{ ...session, stays: [], data: new Uint8Array(), isOver: true, disconnectedAt },
+      ...session,
+      stays: [],
+      data: new Uint8Array(),
+      isOver: true,
+      disconnectedAt,
       version: session.version + 1,
     }));
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { closedSessions, openedSessions } from "../../diagnostics.js";
 import { MAX_TEXT } from "../../limits.js";
-import type { AdoptedSockets } from "../../protocol.js";
+import type { AdoptedSockets } from "../../protocol/messages.js";
 import type { PrimaryChannel } from "../primary-channel.js";
 import type { EngineServer, EngineSocket } from "./engine.js";
 import { sidOf } from "./engine.js";

@@ -25,7 +25,9 @@ interface Exchange {
 function exchangeOf(random: Random, session: Whose): Exchange {
   const { method, target, headers, body } = right(random, session);
   const all: OutgoingHttpHeaders = {
-    ...{ ":method": method, ":path": target, ":authority": "localhost" },
+    ":method": method,
+    ":path": target,
+    ":authority": "localhost",
   };
   const own = headers.filter(([name]) => name !== "Host");
   for (const [name, value] of own) all[name.toLowerCase()] = value;
@@ -45,7 +47,8 @@ function exchangeOf(random: Random, session: Whose): Exchange {
 
 async function ask(session: ClientHttp2Session, { headers, body }: Exchange, patience: number) {
   const stream = session.request(headers, {
-    ...{ signal: AbortSignal.timeout(patience), endStream: body === "" },
+    signal: AbortSignal.timeout(patience),
+    endStream: body === "",
   });
   let head = "no response";
   let text = "";
@@ -74,8 +77,11 @@ async function playOn(
   localAddress: string,
 ): Promise<Outcome> {
   // Node's types leave out the options of the connection itself.
-  const options: SecureClientSessionOptions = { rejectUnauthorized: false };
-  const session = connect(target.url, { ...options, ...{ localAddress } });
+  const options: SecureClientSessionOptions & { localAddress: string } = {
+    rejectUnauthorized: false,
+    localAddress,
+  };
+  const session = connect(target.url, options);
   session.on("error", () => session.destroy()); // its streams tell
   try {
     const pid = { headers: { ":path": "/pid" }, body: "" };
@@ -117,7 +123,9 @@ async function attack(pair: Pair, item: Case, exchange: Exchange): Promise<strin
 }
 
 export const http2Area: Area = {
-  ...{ name: "http2", secure: true, atOnce: 8 },
+  name: "http2",
+  secure: true,
+  atOnce: 8,
   attack(field, number) {
     const id = `http2:${number}`;
     const random = randomFor(field.seed, id);

@@ -1,8 +1,5 @@
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../helpers/random.js";
 import { bytesOf, randomFor } from "../case.js";
@@ -10,12 +7,14 @@ import { oddlyFramed } from "../generate/framing.js";
 import { changeHeaders } from "../generate/headers.js";
 import { oddMessage } from "../generate/messages.js";
 import { bytesOfRequest, oddFrame, right, upgradeRequest } from "../generate/requests.js";
-import type { Pair } from "../targets.js";
+import { socketsOf } from "../targets.js";
 import type { Area } from "./area.js";
 
 /** Odd messages on the channels between primary and workers, in both directions. */
 const ipc: Area = {
-  ...{ name: "ipc", secure: false, atOnce: 2 },
+  name: "ipc",
+  secure: false,
+  atOnce: 2,
   async attack({ pair, canaries, seed }, number) {
     const random = randomFor(seed, `ipc:${number}`);
     const pids = canaries.pids.sort((a, b) => a - b);
@@ -39,69 +38,94 @@ const ipc: Area = {
   },
 };
 
-/** What a worker may be told that a request is for: the header by which it is, if it is by one. */
-const ENVELOPES = [
-  ...[
-    "",
-    "null",
-    "[]",
-    "{}",
-    "5",
-    '"x"',
-    '{"server":1}',
-    '{"server":"","client":null}',
-    "\xff",
-    "{",
-  ],
-  ...[
-    '{"server":"","client":{"remoteAddress":5,"encrypted":"x"}}',
-    '{"client":[]}',
-    "%7B%7D",
-    "e30",
-  ],
-  ...[
-    '{"server":"","client":{},"tls":{"chain":["x"],"authorized":1}}',
-    "x".repeat(9_000),
-    "bnVsbA",
-  ],
-  ...['{"server":"","client":{},"tls":{"chain":5}}', '{"__proto__":{"server":""},"client":{}}'],
-  ...['{"server":"","client":{},"tls":5}', '{"server":"","client":{"remoteAddress":"127.0.0.1"}}'],
+/** What stands in the two headers of a request between workers (envelope.ts), and what does not. */
+const CLIENTS = [
+  ...["", "null", "[]", "5", '"x"', "{", "\xff", "x".repeat(9_000), "e30", '{"__proto__":{}}'],
+  ...["{}", "{}", '{"remoteAddress":5,"encrypted":"x"}', '{"remoteAddress":"127.0.0.1"}'],
+  ...['{"tls":{"chain":["x"],"authorized":1}}', '{"tls":{"chain":5}}', '{"tls":5}', '{"tls":{}}'],
+  ...['{"tls":{"chain":[],"servername":{}}}', '{"remotePort":{},"remoteFamily":[]}'],
 ];
 
-const ENVELOPE_NAMES = [
-  "x-supervisor-forwarded",
-  "X-Supervisor-Forwarded",
-  "x-supervisor-envelope",
+const PARTS: ((random: Random) => unknown)[] = [
+  (random) => random.pick<unknown>(["/socket.io/", "", "/x", 5, null]), // server
+  (random) => random.pick<unknown>(["GET", "POST", "HEAD", "", "a b", "\r\n", 5]),
+  (random) =>
+    random.pick<unknown>([
+      "/",
+      "*",
+      "",
+      "http://[",
+      "//",
+      "/%",
+      "\0",
+      `/?sid=${"x".repeat(99)}`,
+      7,
+    ]),
+  (random) => random.pick<unknown>(["1.1", "2.0", "9.9", "1.0", "x", 1.1]),
+  (random) =>
+    random.pick<unknown>([
+      ...[[], ["a"], ["a", "b"], ["", ""], ["a\r\nb", "\0"], [1, 2], {}, null, "xx"],
+      ...[["__proto__", "x"], ["Host", "a", "host", "b"], Array(2_000).fill("x")],
+      [
+        "Connection",
+        "Upgrade",
+        "Upgrade",
+        "websocket",
+        "Sec-WebSocket-Key",
+        "dGhlIHNhbXBsZSBub25jZQ==",
+      ],
+    ]),
+  (random) => random.pick<unknown>([0, 1, 2, 3, -1, -2, 2 ** 31, 1.5, "2", null]), // counted
+  (random) => random.pick<unknown>([true, false, 0, "x", null]),
 ];
+
+function oddEnvelope(random: Random): [string, string][] {
+  const right: unknown[] = [
+    ...[
+      "/socket.io/",
+      "GET",
+      "/socket.io/?EIO=4&transport=polling&sid=unknownunknown123456",
+      "1.1",
+    ],
+    ...[["Host", "localhost"], 2, false],
+  ];
+  for (let left = random.between(0, 3); left > 0; left--) {
+    const at = random.between(0, PARTS.length - 1);
+    right[at] = PARTS[at]?.(random);
+  }
+  if (random.chance(0.1)) right.pop();
+  if (random.chance(0.1)) right.push("more");
+  const request = random.chance(0.1) ? random.pick(CLIENTS) : JSON.stringify(right);
+  const escaped = request.replace(
+    /[^\x20-\x7e]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const headers: [string, string][] = [
+    ["x-supervisor-client", random.chance(0.5) ? "{}" : random.pick(CLIENTS)],
+    ["x-supervisor-request", escaped],
+  ];
+  if (random.chance(0.1)) headers.push(random.pick(headers));
+  if (random.chance(0.05)) headers.shift();
+  return headers;
+}
 
 function toGateway(random: Random): string {
   if (random.chance(0.15)) return oddlyFramed(random, "unknown");
   const session = random.chance(0.5) ? "unknown" : "none";
   const request = random.chance(0.6) ? right(random, session) : upgradeRequest(random, session);
   if (random.chance(0.4)) request.headers = changeHeaders(random, request.headers);
-  for (let left = random.between(0, 2); left > 0; left--) {
-    const header: [string, string] = [random.pick(ENVELOPE_NAMES), random.pick(ENVELOPES)];
-    if (random.chance(0.5)) request.headers.unshift(header);
-    else request.headers.push(header);
-  }
+  if (random.chance(0.8)) request.headers.unshift(...oddEnvelope(random));
   return bytesOfRequest(random, request) + (random.chance(0.2) ? oddFrame(random) : "");
-}
-
-/** The Unix sockets of the workers of this cluster. */
-function gatewaysOf(pair: Pair): string[] {
-  const prefix = `socket-supervisor-${pair.manager.child.pid}-`;
-  return readdirSync(tmpdir())
-    .filter((name) => name.startsWith(prefix))
-    .flatMap((name) => readdirSync(join(tmpdir(), name)).map((file) => join(tmpdir(), name, file)))
-    .sort();
 }
 
 /** Bytes of any kind on the sockets by which workers reach each other. */
 const gateway: Area = {
-  ...{ name: "gateway", secure: false, atOnce: 8 },
+  name: "gateway",
+  secure: false,
+  atOnce: 8,
   async attack({ pair, seed }, number) {
     const random = randomFor(seed, `gateway:${number}`);
-    const socket = connect({ path: random.pick(gatewaysOf(pair)) });
+    const socket = connect({ path: random.pick(socketsOf(pair, "gateway")) });
     socket.on("error", () => socket.destroy()); // it may be reset
     await once(socket, "connect");
     socket.resume().write(bytesOf(toGateway(random)));

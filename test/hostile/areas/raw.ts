@@ -46,7 +46,9 @@ export async function compare(
 function areaOf(name: RawArea, secure: boolean): Area {
   const prefix = secure ? "tls-" : "";
   return {
-    ...{ name: prefix + name, secure, atOnce: 8 },
+    name: prefix + name,
+    secure,
+    atOnce: 8,
     attack: (field, number) => compare(field, makeCase(field.seed, name, number, prefix)),
   };
 }

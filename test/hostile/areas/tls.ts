@@ -41,7 +41,10 @@ function caseOf(id: string, random: Random): Case {
   const request = isUpgrade ? upgradeRequest(random, session) : right(random, session);
   const bytes = bytesOfRequest(random, request);
   return {
-    ...{ id, session, connection: "kept", compares: true },
+    id,
+    session,
+    connection: "kept",
+    compares: true,
     steps: isUpgrade
       ? [
           { do: "send", bytes },
@@ -53,7 +56,9 @@ function caseOf(id: string, random: Random): Case {
 }
 
 const names: Area = {
-  ...{ name: "sni", secure: true, atOnce: 8 },
+  name: "sni",
+  secure: true,
+  atOnce: 8,
   attack(field, number) {
     const id = `sni:${number}`;
     const random = randomFor(field.seed, id);
@@ -64,7 +69,9 @@ const names: Area = {
 };
 
 const certificates: Area = {
-  ...{ name: "certificates", secure: true, atOnce: 8 },
+  name: "certificates",
+  secure: true,
+  atOnce: 8,
   async attack(field, number) {
     const id = `certificates:${number}`;
     const random = randomFor(field.seed, id);
@@ -141,7 +148,9 @@ async function sayHello({ port }: Target, random: Random): Promise<boolean | und
 }
 
 const hellos: Area = {
-  ...{ name: "hellos", secure: true, atOnce: 8 },
+  name: "hellos",
+  secure: true,
+  atOnce: 8,
   async attack({ pair, seed }, number) {
     const on = (target: Target) => sayHello(target, randomFor(seed, `hellos:${number}`));
     let [plain, cluster] = await Promise.all([on(pair.plain), on(pair.cluster)]);

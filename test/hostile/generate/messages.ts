@@ -41,7 +41,9 @@ const FROM_PRIMARY: Template[] = [
 const OBEYED_FROM_WORKERS: Template[] = [
   { type: '"supervisor:ready"', gateway: "null" },
   {
-    ...{ type: '"supervisor:heartbeat"', eventLoopUtilization: "0", eventLoopDelay: "0" },
+    type: '"supervisor:heartbeat"',
+    eventLoopUtilization: "0",
+    eventLoopDelay: "0",
     rss: "1e6",
   },
 ];
@@ -61,8 +63,11 @@ function adapterMessages(): Template[] {
   return Array.from({ length: 15 }, (_, type) => data.map((one) => ({ type, one }))).flatMap(
     (pairs) =>
       pairs.map(({ type, one }) => ({
-        ...{ source: '"_sio_adapter"', uid: '"nobody"', nsp: '"/"' },
-        ...{ type: String(type), data: one },
+        source: '"_sio_adapter"',
+        uid: '"nobody"',
+        nsp: '"/"',
+        type: String(type),
+        data: one,
       })),
   );
 }

@@ -15,12 +15,20 @@ t.test("echoes: loss, duplication and wrong answers are found exactly", async (t
   for (const nonsense of [20, -1, 1.5, "3", undefined, Number.NaN]) ledger.answer(nonsense);
   t.same(ledger.counts(), {
     ...ALL,
-    ...{ sent: 20, answered: 16, inFlight: 4, duplicates: 3, wrong: 6 },
+    sent: 20,
+    answered: 16,
+    inFlight: 4,
+    duplicates: 3,
+    wrong: 6,
   });
   ledger.lose();
   t.same(ledger.counts(), {
     ...ALL,
-    ...{ sent: 20, answered: 16, lost: 4, duplicates: 3, wrong: 6 },
+    sent: 20,
+    answered: 16,
+    lost: 4,
+    duplicates: 3,
+    wrong: 6,
   });
 });
 
@@ -41,7 +49,10 @@ t.test("a wrong answer is no answer", async (t) => {
 });
 
 const broadcast = (n: number, sentAt: number, more: Partial<SentBroadcast> = {}) => ({
-  ...{ n, sentAt, room: -1, accepted: true },
+  n,
+  sentAt,
+  room: -1,
+  accepted: true,
   ...more,
 });
 
@@ -63,7 +74,12 @@ t.test("deliveries: what was sent while there was a connection is expected", asy
     broadcast(8, 34, { accepted: false }), // never got to the server
   ];
   t.same(ledger.count(sent, 0, Infinity), {
-    ...{ expected: 5, delivered: 2, lost: 3, inFlight: 0, missed: 2, duplicates: 2 },
+    expected: 5,
+    delivered: 2,
+    lost: 3,
+    inFlight: 0,
+    missed: 2,
+    duplicates: 2,
   });
   t.same(
     ledger.count(sent, 0, 31),

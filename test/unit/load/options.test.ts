@@ -8,20 +8,44 @@ const parse = (values: Values, url = "http://localhost:7001") =>
 
 t.test("defaults", async (t) => {
   t.match(parse({}), {
-    ...{ url: "http://localhost:7001", clients: 100, ramp: 1_000, duration: 10_000 },
-    ...{ transports: "upgrade", rate: 1, rooms: 0, broadcasts: 0, processes: 1 },
-    ...{ namespace: "/", path: "/socket.io/", insecure: false, headers: {} },
+    url: "http://localhost:7001",
+    clients: 100,
+    ramp: 1_000,
+    duration: 10_000,
+    transports: "upgrade",
+    rate: 1,
+    rooms: 0,
+    broadcasts: 0,
+    processes: 1,
+    namespace: "/",
+    path: "/socket.io/",
+    insecure: false,
+    headers: {},
   });
 });
 
 t.test("what is given is taken, in ms where it was seconds", async (t) => {
   const given = {
-    ...{ clients: "50", ramp: "0", duration: "1.5", rate: "0.5", binary: ".25", seed: "0" },
-    ...{ auth: '{"token":"a"}', header: ["X-A: 1", "x-b:2: 3"], transports: "mixed" },
+    clients: "50",
+    ramp: "0",
+    duration: "1.5",
+    rate: "0.5",
+    binary: ".25",
+    seed: "0",
+    auth: '{"token":"a"}',
+    header: ["X-A: 1", "x-b:2: 3"],
+    transports: "mixed",
   };
   t.match(parse(given, "wss://example.com"), {
-    ...{ url: "https://example.com", clients: 50, ramp: 0, duration: 1_500, rate: 0.5, seed: 0 },
-    ...{ binary: 0.25, auth: { token: "a" }, headers: { "X-A": "1", "x-b": "2: 3" } },
+    url: "https://example.com",
+    clients: 50,
+    ramp: 0,
+    duration: 1_500,
+    rate: 0.5,
+    seed: 0,
+    binary: 0.25,
+    auth: { token: "a" },
+    headers: { "X-A": "1", "x-b": "2: 3" },
   });
 });
 

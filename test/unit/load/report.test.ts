@@ -32,7 +32,10 @@ function results(): [GeneratorResult, GeneratorResult] {
   a.counts.connectionsLost = { "transport close": 2 };
   a.counts.echo = { sent: 10, answered: 7, lost: 2, inFlight: 1, duplicates: 3, wrong: 4 };
   a.counts.broadcast = {
-    ...{ sent: 5, accepted: 3, lost: 2, inFlight: 0 },
+    sent: 5,
+    accepted: 3,
+    lost: 2,
+    inFlight: 0,
     deliveries: { expected: 6, delivered: 5, lost: 1, inFlight: 0, missed: 8, duplicates: 1 },
   };
   return [a, b];
@@ -40,8 +43,14 @@ function results(): [GeneratorResult, GeneratorResult] {
 
 const build = (more: object = {}) =>
   buildReport({
-    ...{ options, measured: 10_000, interrupted: false, results: results(), problems: [] },
-    ...{ sessions: undefined, processes: [], events: [] },
+    options,
+    measured: 10_000,
+    interrupted: false,
+    results: results(),
+    problems: [],
+    sessions: undefined,
+    processes: [],
+    events: [],
     ...more,
   });
 

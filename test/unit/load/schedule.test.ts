@@ -9,8 +9,14 @@ import {
 } from "../../../src/load/schedule.js";
 
 const OPTIONS = {
-  ...{ seed: 7, clients: 300, ramp: 3_000, transports: "mixed" as const, rooms: 4 },
-  ...{ rate: 5, broadcasts: 20, binary: 0.25 },
+  seed: 7,
+  clients: 300,
+  ramp: 3_000,
+  transports: "mixed" as const,
+  rooms: 4,
+  rate: 5,
+  broadcasts: 20,
+  binary: 0.25,
 };
 
 t.test("one seed gives one schedule, another seed another", async (t) => {

@@ -6,20 +6,32 @@ const PORT = "--inspect-port=127.0.0.1:0";
 t.test("a worker's inspector would take a free port, and stays closed", async (t) => {
   t.strictSame(workerFlags([]), [PORT]);
   t.strictSame(workerFlags(["--import", "tsx", "--max-old-space-size=64"]), [
-    ...["--import", "tsx", "--max-old-space-size=64"],
+    "--import",
+    "tsx",
+    "--max-old-space-size=64",
     PORT,
   ]);
 });
 
 t.test("workers of an inspected primary are inspected, on a port of their own", async (t) => {
   for (const flag of [
-    ...["--inspect", "--inspect=9300", "--inspect=0.0.0.0:9300", "--inspect=host:0"],
+    "--inspect",
+    "--inspect=9300",
+    "--inspect=0.0.0.0:9300",
+    "--inspect=host:0",
     // None of them waits for a debugger.
-    ...["--inspect-brk", "--inspect-brk=9300", "--inspect-wait", "--inspect-wait=[::1]:1"],
-    ...["--inspect_brk", "--inspect_wait=9300"],
+    "--inspect-brk",
+    "--inspect-brk=9300",
+    "--inspect-wait",
+    "--inspect-wait=[::1]:1",
+    "--inspect_brk",
+    "--inspect_wait=9300",
   ]) {
     t.strictSame(workerFlags(["-r", "./a.cjs", flag, "--b"]), [
-      ...["-r", "./a.cjs", "--b", "--inspect"],
+      "-r",
+      "./a.cjs",
+      "--b",
+      "--inspect",
       PORT,
     ]);
   }
@@ -47,8 +59,11 @@ t.test("what NODE_OPTIONS says about waiting is countermanded", async (t) => {
   const dont = ["--no-inspect-brk", "--no-inspect-wait"];
   t.strictSame(workerFlags([], "--inspect"), [PORT]);
   for (const options of [
-    ...["--inspect-brk", "--inspect-brk=0.0.0.0:9229", "--max-old-space-size=64 --inspect-wait"],
-    ...["--inspect_brk", "--inspect-wait=9229 --enable-source-maps"],
+    "--inspect-brk",
+    "--inspect-brk=0.0.0.0:9229",
+    "--max-old-space-size=64 --inspect-wait",
+    "--inspect_brk",
+    "--inspect-wait=9229 --enable-source-maps",
   ]) {
     t.strictSame(workerFlags([], options), [...dont, PORT], options);
   }

@@ -25,8 +25,11 @@ t.test("every form of listen() with a port", async (t) => {
       readListenCall([...args]),
       {
         kind: "port",
-        ...{ host: undefined, backlog: undefined, ipv6Only: false },
-        ...{ signal: undefined, callback: undefined },
+        host: undefined,
+        backlog: undefined,
+        ipv6Only: false,
+        signal: undefined,
+        callback: undefined,
         ...expected,
       },
       JSON.stringify(args),

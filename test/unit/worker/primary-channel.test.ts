@@ -58,7 +58,9 @@ t.test(
     const hello = channel.hello();
     const welcome = { routing: "direct", managed: true, gatewayDir: "/tmp", hangTimeout: 1 };
     says({
-      ...{ type: "supervisor:welcome", ...welcome, ticketKeys: new Uint8Array(48) },
+      type: "supervisor:welcome",
+      ...welcome,
+      ticketKeys: new Uint8Array(48),
       maxQueue: 1_000_000,
     });
     await hello;

@@ -1,7 +1,7 @@
 import t from "tap";
-import { ADAPTER_SOURCE, AdapterType } from "../../../../src/adapter-protocol.js";
 import { AdapterRelay } from "../../../../src/primary/adapter/adapter-relay.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
+import { ADAPTER_SOURCE, AdapterType } from "../../../../src/protocol/adapter-messages.js";
 
 class FakeWorker {
   state = "ready";

@@ -1,16 +1,16 @@
 import { EventEmitter } from "node:events";
 import t from "tap";
-import { PROTOCOL } from "../../../../src/mesh-protocol.js";
 import { Membership } from "../../../../src/primary/mesh/membership.js";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 import type { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
-import type { ToPrimary, ToWorker } from "../../../../src/protocol.js";
+import { type PeerQueue, PROTOCOL } from "../../../../src/protocol/mesh-messages.js";
+import type { ToPrimary, ToWorker } from "../../../../src/protocol/messages.js";
 
 /** A worker, as the membership sees it. */
 class FakeWorker {
   state = "starting";
   readonly told: ToWorker[] = [];
-  readonly signals: string[] = [];
+  readonly waiting = new Map<unknown, number>();
   notes = "";
 
   constructor(readonly pid: number) {}
@@ -18,6 +18,12 @@ class FakeWorker {
   send(message: ToWorker): void {
     this.told.push(message);
   }
+
+  waitsIn(other: unknown, bytes: number): void {
+    this.waiting.set(other, bytes);
+  }
+
+  readonly signals: string[] = [];
 
   signal(name: string): void {
     this.signals.push(name);
@@ -29,6 +35,12 @@ class FakeWorker {
 }
 
 class FakeRegistry extends EventEmitter {
+  readonly givenUp: [FakeWorker, string][] = [];
+
+  giveUp(worker: FakeWorker, why: string): void {
+    this.givenUp.push([worker, why]);
+  }
+
   setState(worker: FakeWorker, state: string): void {
     worker.state = state;
     if (state === "dead") this.emit("gone", worker);
@@ -80,16 +92,56 @@ t.test("M4 a worker that is gone is told of, and never again", async (t) => {
   t.equal(a.told.length, 4, "late messages of it change nothing");
 });
 
-t.test("B2 a worker that another one has given up is killed, once", async (t) => {
+t.test("B2 a worker that another one has given up cannot stay", async (t) => {
   const { registry, workers } = started();
   const [a, b, c] = workers;
-  const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
   registry.say(a, { type: "supervisor:mesh-stuck", id: 2, why: "does not read" });
-  registry.say(c, { type: "supervisor:mesh-stuck", id: 2, why: "does not read" });
   registry.say(c, { type: "supervisor:mesh-stuck", id: 99, why: "does not read" });
-  t.strictSame([a.signals, b.signals, c.signals], [[], ["SIGKILL"], []]);
-  t.equal(b.state, "stopping");
-  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND" });
+  t.strictSame(registry.givenUp, [[b, "does not read, says worker 1"]]);
+});
+
+t.test("what waits for a worker in others is added up from what they tell", async (t) => {
+  const { registry, workers } = started();
+  const [a, b, c] = workers;
+  const beats = (worker: FakeWorker, queues?: PeerQueue[]): void =>
+    registry.say(worker, {
+      ...{ type: "supervisor:heartbeat", eventLoopUtilization: 0, eventLoopDelay: 0 },
+      ...{ rss: 1, cpuTime: 0, ...(queues && { queues }) },
+    });
+  for (const worker of workers) beats(worker);
+  t.strictSame(
+    workers.map(({ waiting }) => waiting.size),
+    [0, 0, 0],
+    "where nothing waits, nothing is done",
+  );
+  beats(a, [[2, 100]]);
+  beats(c, [
+    [2, 50],
+    [1, 7],
+    [99, 1],
+  ]);
+  const waiting = (of: FakeWorker): unknown[] => [of.waiting.get(a) ?? 0, of.waiting.get(c) ?? 0];
+  t.strictSame(
+    [waiting(a), waiting(b), waiting(c)],
+    [
+      [0, 7],
+      [100, 50],
+      [0, 0],
+    ],
+  );
+  beats(c, [[1, 8]]);
+  t.strictSame(
+    [waiting(a), waiting(b)],
+    [
+      [0, 8],
+      [100, 0],
+    ],
+    "the latest counts",
+  );
+  beats(a);
+  t.strictSame(waiting(b), [0, 0]);
+  registry.setState(c, "dead");
+  t.strictSame(waiting(a), [0, 0], "with a worker ends what waited in it");
 });
 
 t.test("M6 a worker of an earlier version is not mixed with those of the mesh", async (t) => {

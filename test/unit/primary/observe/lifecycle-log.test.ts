@@ -5,11 +5,14 @@ import type { Observed } from "../../../../src/primary/observe/journal.js";
 import { type LivingPool, logLifecycle } from "../../../../src/primary/observe/lifecycle-log.js";
 
 const handle = (pid: number, generation = 0) => ({
-  ...{ pid, generation },
+  pid,
+  generation,
   startedAt: performance.now() - 20_000,
 });
 const exit = (pid: number, exitCode: number | null, signal: string | null = null) => ({
-  ...{ pid, exitCode, signal },
+  pid,
+  exitCode,
+  signal,
   stderr: "",
 });
 
@@ -32,8 +35,12 @@ t.test("one line for each event, and one only", async (t) => {
     pool.emit("settled");
     const victim = handle(1);
     pool.emit("died", {
-      ...{ handle: victim, exit: exit(1, null, "SIGKILL"), wasReady: true, number: 1 },
-      ...{ lived: 90_000, replacedIn: 200 },
+      handle: victim,
+      exit: exit(1, null, "SIGKILL"),
+      wasReady: true,
+      number: 1,
+      lived: 90_000,
+      replacedIn: 200,
     });
     pool.emit("exit", victim, exit(1, null, "SIGKILL"));
     pool.emit("exit", { ...handle(0), pid: undefined }, { ...exit(0, null), pid: undefined });
@@ -45,7 +52,10 @@ t.test("one line for each event, and one only", async (t) => {
     pool.emit("replaced", handle(3), handle(4, 1));
     manager.emit("reload:progress", { generation: 1, replaced: 1, workers: 3 });
     manager.emit("reload:done", {
-      ...{ generation: 1, replaced: [{}, {}, {}], duration: 12_345, sessionsMoved: 7 },
+      generation: 1,
+      replaced: [{}, {}, {}],
+      duration: 12_345,
+      sessionsMoved: 7,
     });
     manager.emit("reload:failed", new SupervisorError("ERR_SUPERVISOR_STATE", "Not now."));
   });

@@ -3,17 +3,32 @@ import type { WorkerStatus } from "../../../../src/manager-contract.js";
 import { tellWorkers } from "../../../../src/primary/observe/worker-metrics.js";
 
 const mesh = {
-  ...{ peers: 1, messages: 10, bytes: 1_000, suppressed: 3 },
-  ...{ queue: 7, rooms: 2, tableBytes: 64 },
+  peers: 1,
+  messages: 10,
+  bytes: 1_000,
+  suppressed: 3,
+  queue: 7,
+  rooms: 2,
+  tableBytes: 64,
 };
 
 const vitals = { eventLoopUtilization: 0.25, eventLoopDelay: 5, rss: 100, cpuTime: 2 };
 
 function worker(number: number, more: Partial<WorkerStatus> = {}): WorkerStatus {
   return {
-    ...{ id: String(number), number, pid: number, state: "ready", generation: 0 },
-    ...{ sessions: 4, restarts: 0, uptime: 2_000, inspector: null },
-    ...{ queue: 11, waiting: 1, handoffs: 20, jobs: [] },
+    id: String(number),
+    number,
+    pid: number,
+    state: "ready",
+    generation: 0,
+    sessions: 4,
+    restarts: 0,
+    uptime: 2_000,
+    inspector: null,
+    queue: 11,
+    waiting: 1,
+    handoffs: 20,
+    jobs: [],
     vitals: { ...vitals, forwarded: 6, mesh },
     ...more,
   };
@@ -50,7 +65,8 @@ t.test("each worker by the number of its slot", async (t) => {
 
 t.test("a worker and its successor as one: sums, and the greater delay", async (t) => {
   const successor = worker(1, {
-    ...{ sessions: 1, uptime: 100 },
+    sessions: 1,
+    uptime: 100,
     vitals: { ...vitals, eventLoopUtilization: 0.75, rss: 50 },
   });
   t.match(told([worker(1), successor, worker(2)]), {

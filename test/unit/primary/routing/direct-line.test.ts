@@ -107,14 +107,14 @@ t.test("B3 of a worker that stands still, what it has not taken goes back", asyn
   t.ok(it.send(handoff(), user));
 });
 
-t.test("R8 of a worker that died, what it has not answered goes back, once", async (t) => {
+t.test("R8 of a worker that was killed, what it has not answered goes back, once", async (t) => {
   const { line: it, marks, heard, user } = line();
   const items = [handoff(), handoff(), handoff(), handoff("POST / HTTP/1.1\r\n\r\n")];
   for (const item of items) it.send(item, user);
   marks.set(1, "answered").set(2, "taken").set(4, "taken");
   it.close();
   t.strictSame(heard.back, [items[2]], "its process may still answer what it has taken");
-  it.end();
+  it.end(true);
   t.match(heard.back[1], { socket: items[1]?.socket, survived: true });
   t.equal(heard.back.length, 2);
   t.ok(items[0]?.socket.destroyed && items[3]?.socket.destroyed);
@@ -122,8 +122,21 @@ t.test("R8 of a worker that died, what it has not answered goes back, once", asy
   const next = line();
   next.line.send(heard.back[1] as Handoff, next.user);
   next.marks.set(1, "taken");
-  next.line.end();
+  next.line.end(true);
   t.strictSame(next.heard.back, [], "it may be what killed both");
+});
+
+t.test("R8 a request by which its worker ends is nobody else's to try", async (t) => {
+  for (const how of ["threw", "stood still"]) {
+    const { line: it, marks, heard, user } = line();
+    const items = [handoff(), handoff()];
+    for (const item of items) it.send(item, user);
+    marks.set(1, "taken");
+    if (how === "stood still") it.withdraw();
+    it.end(how === "stood still");
+    t.strictSame(heard.back, [items[1]], how);
+    t.ok(items[0]?.socket.destroyed);
+  }
 });
 
 t.test("only a whole safe request may be answered by another worker", async (t) => {
@@ -149,8 +162,10 @@ t.test("R4 R8 whatever happens, each socket ends in one place", async () => {
     fc.oneof(
       fc.constant({ do: "send" as const }),
       fc.record({ do: fc.constant("take" as const), at: fc.nat(20) }),
+      fc.constant({ do: "mark" as const }),
+      fc.constant({ do: "look" as const }),
       fc.record({ do: fc.constant("answer" as const), at: fc.nat(20) }),
-      fc.record({ do: fc.constant("tell" as const), missing: fc.boolean() }),
+      fc.constant({ do: "tell" as const }),
       fc.constant({ do: "withdraw" as const }),
     ),
     { maxLength: 60 },
@@ -161,29 +176,49 @@ t.test("R4 R8 whatever happens, each socket ends in one place", async () => {
       const items = new Map<number, Handoff>();
       /** In the worker: what it took after it had seen that it may. */
       const taken = new Set<number>();
+      /** Marked, and then seen as withdrawn: the worker does not know who was first. */
+      const missing: number[] = [];
       let seen = 0;
+      let marked: number | undefined;
+      const look = () => {
+        if (marked === undefined) return;
+        if (worker.isWithdrawn) missing.push(marked);
+        else taken.add(marked);
+        seen = marked;
+        marked = undefined;
+      };
       for (const step of steps) {
         if (step.do === "send") {
           const item = handoff();
           if (it.send(item, user)) items.set(sent.at(-1) as number, item);
-        } else if (step.do === "take") {
+        } else if (step.do === "take" || step.do === "mark") {
           // The worker sees them in order.
-          for (; seen < sent.length && seen < step.at; seen++) {
-            const n = seen + 1;
-            marks.set(n, "taken");
-            if (!worker.isWithdrawn) taken.add(n);
+          look();
+          for (const upTo = step.do === "take" ? step.at : 0; seen < sent.length && seen < upTo; ) {
+            marked = seen + 1;
+            marks.set(marked, "taken");
+            look();
           }
+          if (step.do === "mark" && seen < sent.length) {
+            marked = seen + 1;
+            marks.set(marked, "taken");
+          }
+        } else if (step.do === "look") {
+          look();
         } else if (step.do === "answer") {
           if (taken.has(step.at)) marks.set(step.at, "answered");
         } else if (step.do === "tell") {
-          it.told(seen, []);
+          it.told(seen, missing.splice(0));
         } else {
           it.withdraw();
         }
       }
-      it.end();
       for (const [n, { socket }] of items) {
-        const isBack = heard.back.some((item) => item.socket === socket);
+        if (socket.destroyed && !taken.has(n)) throw new Error(`${n} has no worker`);
+      }
+      it.end(true);
+      for (const [n, { socket }] of items) {
+        const isBack = [...heard.back, ...heard.lost].some((item) => item.socket === socket);
         const isAnswered = marks.get(n) === "answered";
         if (isBack && isAnswered) throw new Error(`${n} has two workers`);
         if (!isBack && !socket.destroyed) throw new Error(`${n} is forgotten`);

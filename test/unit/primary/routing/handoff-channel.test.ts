@@ -51,7 +51,7 @@ function setUp(t: Test) {
   };
   const took: number[] = [];
   const tookHandoffs = (count: number) => void took.push(count);
-  const own = { worker, handoffs: waiting, countHandoffs, tookHandoffs };
+  const own = { worker, handoffs: waiting, countHandoffs, tookHandoffs, terms: { maxQueue: 1e6 } };
   const handle = own as unknown as WorkerHandle;
   const gone: Handoff[] = [];
   const events = { stalls: 0 };
@@ -136,6 +136,17 @@ t.test("B3 what was never sent may go elsewhere; what was sent stays", async (t)
   line.close();
   channel.close();
   t.same(gone, [own], "what a dead worker has not acknowledged comes back");
+});
+
+t.test("B2 so they do when the bytes that were read of them are too many", async (t) => {
+  const { channel, handoff, handle } = setUp(t);
+  const large = (): Handoff => ({ ...handoff(), bytes: new Uint8Array(300_000) });
+  for (let n = 0; n < 5; n++) channel.push(large()); // the first is under way
+  t.equal(handle.handoffs.bytes, 4 * 300_000);
+  const refused = handoff();
+  channel.push(refused);
+  t.equal(handle.handoffs.count, 4);
+  t.match((refused.socket as unknown as FakeSocket).written, /^HTTP\/1\.1 503 /);
 });
 
 t.test("B2 beyond the bound clients get 503", async (t) => {

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
+import { stopReads } from "../../../../src/handoff/stop-reads.js";
 import { refuse } from "../../../../src/primary/routing/refuse.js";
-import { stopReads } from "../../../../src/stop-reads.js";
 import { connection, listen, until } from "../../../helpers/loopback.js";
 
 const REASONS = { 408: "Request Timeout", 431: "Request Header Fields Too Large" } as const;

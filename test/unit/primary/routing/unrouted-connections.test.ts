@@ -2,9 +2,9 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t, { type Test } from "tap";
+import { stopReads } from "../../../../src/handoff/stop-reads.js";
 import { MAX_UNROUTED_BYTES } from "../../../../src/policy/request-line.js";
 import { UnroutedConnections } from "../../../../src/primary/routing/unrouted-connections.js";
-import { stopReads } from "../../../../src/stop-reads.js";
 import { listen, until } from "../../../helpers/loopback.js";
 import { get, RawConnection } from "../../../helpers/raw.js";
 

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { PassThrough } from "node:stream";
 import t, { type Test } from "tap";
 import type { WorkerHandle } from "../../../../src/primary/workers/worker-handle.js";
 import { WorkerRegistry } from "../../../../src/primary/workers/worker-registry.js";
@@ -128,6 +129,26 @@ t.test("R8: it is gone once, before or with its exit", async (t) => {
   t.strictSame(events, [`gone ${a}`, `exit ${a}`, `gone ${b}`, `exit ${b}`]);
 });
 
+t.test("the last words of a worker that did not boot are part of its end", async (t) => {
+  const { registry } = setUp(t);
+  const worker = fakeWorker();
+  const stderr = new PassThrough();
+  Object.assign(worker.process, { stderr });
+  registry.register(worker);
+  const exit = once(registry, "exit");
+  cluster.emit("exit", worker, 1, "");
+  stderr.end("the reason");
+  const [, { stderr: said }] = await exit;
+  t.equal(said, "the reason");
+
+  const other = fakeWorker();
+  Object.assign(other.process, { stderr: new PassThrough() }); // somebody else keeps it open
+  registry.register(other);
+  const soon = once(registry, "exit");
+  cluster.emit("exit", other, 1, "");
+  t.match((await soon)[1], { exitCode: 1, stderr: "" });
+});
+
 t.test("S5: a process that could not be started ends with its error", async (t) => {
   const { registry, events } = setUp(t);
   const worker = fakeWorker();
@@ -188,18 +209,53 @@ t.test("S1: once a worker of a new generation is ready, it alone gets new sessio
 });
 
 /** A worker whose channel is behind: nothing that it is sent is ever written. */
-function behind(): { worker: Worker; signals: string[]; sent: object[] } {
-  const worker = fakeWorker();
+function behind() {
+  const worker: Worker = fakeWorker();
   const [signals, sent]: [string[], object[]] = [[], []];
-  const send = (message: object) => {
+  const writes: (() => void)[] = [];
+  const send = (message: object, written: () => void) => {
     sent.push(message);
+    writes.push(written);
     return false;
   };
   const kill = (signal: string) => signals.push(signal);
   Object.assign(worker, { send });
   Object.assign(worker.process, { kill });
-  return { worker, signals, sent };
+  return { worker, signals, sent, writes };
 }
+
+t.test("what waits for a worker is let go of with it, and when too much does", async (t) => {
+  const { registry } = setUp(t);
+  registry.limitPlainQueues(4_000_000);
+  for (const end of ["gone", "too much"]) {
+    const { worker, sent, writes } = behind();
+    const handle = registry.register(worker);
+    registry.on("overflow", () => {});
+    for (let n = 0; n < 10; n++) handle.send({ n, payload: "x".repeat(300_000) });
+    t.ok(sent.length > 2 && sent.length < 6, "some are given to Node");
+    t.ok(handle.queue > 2_900_000, "and all wait");
+    if (end === "gone") registry.setState(handle, "dead");
+    else for (let n = 0; n < 10; n++) handle.send({ payload: "x".repeat(300_000) });
+    const given = sent.length;
+    for (const written of writes) written();
+    t.equal(sent.length, given, `${end}: nothing more is given`);
+  }
+});
+
+t.test("what waits for a worker in others belongs to its queue", async (t) => {
+  const { registry, addReady } = setUp(t);
+  const [handle, one, two] = [addReady(), addReady(), addReady()];
+  handle.waitsIn(one, 100);
+  handle.waitsIn(two, 50);
+  t.equal(handle.queue, 150);
+  t.equal(handle.backlog, 0, "but is not the primary's to judge");
+  handle.waitsIn(one, 20);
+  t.equal(handle.queue, 70);
+  handle.waitsIn(two, 0);
+  handle.countHandoffs(1, 7);
+  t.equal(handle.queue, 27);
+  t.strictSame(registry.ready, [handle, one, two]);
+});
 
 t.test("B2 a worker for which more waits than may is killed, under a debugger too", async (t) => {
   const { registry, says } = setUp(t);
@@ -221,6 +277,11 @@ t.test("B2 a worker for which more waits than may is killed, under a debugger to
   t.equal(handle.state, "stopping");
   t.strictSame(signals, ["SIGKILL"]);
   t.strictSame(overflows, [handle]);
+  t.match(handle.closedFor, /does not read the 1 MB that wait for it/);
+  t.ok(handle.queue > 1_400_000, "what waited is still told");
+  registry.giveUp(handle, "is given up once more");
+  t.strictSame(signals, ["SIGKILL"]);
+  t.match(handle.closedFor, /does not read/);
   const count = sent.length;
   handle.send(message);
   t.equal(sent.length, count, "nothing more is sent to it");
@@ -234,5 +295,5 @@ t.test("B2 without a manager the end of such a worker is said as a warning", asy
   const handle = registry.register(worker);
   const warning = new Promise<Error>((resolve) => process.once("warning", resolve));
   for (let n = 0; n < 4; n++) handle.send({ payload: "x".repeat(200_000) });
-  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read them/ });
+  t.match(await warning, { code: "SUPERVISOR_WORKER_BEHIND", message: /does not read the \d MB/ });
 });

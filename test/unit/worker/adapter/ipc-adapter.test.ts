@@ -7,7 +7,7 @@ import {
   type AdapterMessage,
   AdapterType,
   isAdapterMessage,
-} from "../../../../src/adapter-protocol.js";
+} from "../../../../src/protocol/adapter-messages.js";
 import { IpcAdapter } from "../../../../src/worker/adapter/ipc-adapter.js";
 import { primaryChannel } from "../../../../src/worker/primary-channel.js";
 
@@ -66,7 +66,9 @@ const WHOLE: Readonly<Record<keyof typeof AdapterType, object | undefined>> = {
 };
 
 const messages = Object.entries(WHOLE).map(([name, data]) => ({
-  ...{ source: ADAPTER_SOURCE, uid: "other", nsp: "/" },
+  source: ADAPTER_SOURCE,
+  uid: "other",
+  nsp: "/",
   type: AdapterType[name as keyof typeof AdapterType],
   ...(data && { data }),
 }));
@@ -157,8 +159,11 @@ t.test("whatever comes over IPC, receiving it does not throw", async (t) => {
       ),
     )
     .map(([type, fields]) => ({
-      ...{ source: ADAPTER_SOURCE, uid: "other", nsp: "/" },
-      ...{ type, data: fields },
+      source: ADAPTER_SOURCE,
+      uid: "other",
+      nsp: "/",
+      type,
+      data: fields,
     }));
   fc.assert(
     fc.property(fc.oneof(message, fc.anything()), (item) => {

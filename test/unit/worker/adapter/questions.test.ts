@@ -1,7 +1,7 @@
 import t from "tap";
 import { AckedBroadcasts } from "../../../../src/worker/adapter/acked-broadcasts.js";
-import { Type } from "../../../../src/worker/adapter/message-types.js";
 import { Questions } from "../../../../src/worker/adapter/questions.js";
+import { Type } from "../../../../src/worker/transport/message-types.js";
 
 type Response = Parameters<AckedBroadcasts["onResponse"]>[0];
 

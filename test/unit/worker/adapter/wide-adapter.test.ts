@@ -1,8 +1,8 @@
 import { Server } from "socket.io";
 import t, { type Test } from "tap";
-import { MeshTransport } from "../../../../src/worker/adapter/mesh-transport.js";
 import { WideAdapter } from "../../../../src/worker/adapter/wide-adapter.js";
 import { Mesh } from "../../../../src/worker/mesh/mesh.js";
+import { MeshTransport } from "../../../../src/worker/transport/mesh-transport.js";
 import { MemoryNet } from "../../../helpers/mesh.js";
 
 interface Worker {

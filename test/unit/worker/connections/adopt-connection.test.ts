@@ -5,7 +5,7 @@ import { createSecureServer } from "node:http2";
 import https from "node:https";
 import { type AddressInfo, connect, createServer as listen, type Socket } from "node:net";
 import t, { type Test } from "tap";
-import { adoptConnection } from "../../../../src/worker/connections/adopt-connection.js";
+import { adoptConnection } from "../../../../src/worker/connections/dispatch.js";
 import { makeServerCertificate, noOpenssl } from "../../../helpers/certificates.js";
 import { get } from "../../../helpers/raw.js";
 

@@ -11,8 +11,22 @@ t.test("how an answer is framed between the workers stays there, in whatever cas
 
 t.test("everything else passes as it was written: names, values, order, repeats", async (t) => {
   const headers = [
-    ...["set-cookie", "x", "Set-Cookie", "y", "Content-Length", "5", "X-Empty", ""],
-    ...["Proxy-Authenticate", "Basic", "Upgrade", "h2c", "Vary", "te", "X-About", "connection"],
+    "set-cookie",
+    "x",
+    "Set-Cookie",
+    "y",
+    "Content-Length",
+    "5",
+    "X-Empty",
+    "",
+    "Proxy-Authenticate",
+    "Basic",
+    "Upgrade",
+    "h2c",
+    "Vary",
+    "te",
+    "X-About",
+    "connection",
   ];
   t.strictSame(answerHeaders(headers), headers);
   t.strictSame(answerHeaders([]), []);

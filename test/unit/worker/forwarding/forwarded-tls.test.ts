@@ -65,7 +65,10 @@ t.test("R9: a client's certificate, with a subject of any characters", skip, asy
     const { subject, issuerCertificate } = client.getPeerCertificate(true);
     const { authorized, authorizationError } = client;
     return JSON.stringify({
-      ...{ subject, issuer: issuerCertificate?.subject, authorized, authorizationError },
+      subject,
+      issuer: issuerCertificate?.subject,
+      authorized,
+      authorizationError,
       x509: client.getPeerX509Certificate()?.subject,
     });
   };

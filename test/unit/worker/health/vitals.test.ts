@@ -6,7 +6,7 @@ t.test("eventLoopDelay is how late the loop was, not the timer's resolution", as
   const meter = new VitalsMeter();
   // The best of several: a busy machine makes any loop late now and then.
   let least = Number.POSITIVE_INFINITY;
-  for (let n = 0; n < 10; n++) {
+  for (let n = 0; n < 10 && least >= 15; n++) {
     await setTimeout(200);
     least = Math.min(least, meter.read().eventLoopDelay);
   }
@@ -18,11 +18,11 @@ t.test("eventLoopDelay is how late the loop was, not the timer's resolution", as
   ] as const) {
     meter.read();
     await setTimeout(before);
-    const end = performance.now() + 300;
+    const end = performance.now() + 150;
     while (performance.now() < end);
     if (after > 0) await setTimeout(after);
     const { eventLoopDelay } = meter.read();
-    t.ok(eventLoopDelay > 250, `a loop that was busy for 300 ms: ${eventLoopDelay} ms`);
+    t.ok(eventLoopDelay > 120, `a loop that was busy for 150 ms: ${eventLoopDelay} ms`);
   }
 });
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { OptionError } from "../../../../src/errors.js";
 import { runOnce } from "../../../../src/index.js";
-import type { ToPrimary } from "../../../../src/protocol.js";
+import type { ToPrimary } from "../../../../src/protocol/messages.js";
 import { Job } from "../../../../src/worker/jobs/job.js";
 import { ClusterLeases } from "../../../../src/worker/jobs/job-leases.js";
 import { OpenWork, openWork } from "../../../../src/worker/jobs/open-work.js";
@@ -235,7 +235,7 @@ t.test("a primary that does not answer is told of, one that does is not", async 
   channel.emit("supervisor:lease-noted", { id: 1 });
   t.same(
     sent.map(({ type }) => type),
-    [...["supervisor:lease", "supervisor:lease", "supervisor:lease"], "supervisor:lease-over"],
+    ["supervisor:lease", "supervisor:lease", "supervisor:lease", "supervisor:lease-over"],
   );
   t.same(timers.delays, [10_000], "one is waited for");
   const warned = once(process, "warning");

@@ -6,6 +6,8 @@ import type { Peer } from "../../../../src/worker/mesh/peer.js";
 import { QueueGuard } from "../../../../src/worker/mesh/queue-guard.js";
 import { MemoryPrimary, until } from "../../../helpers/mesh.js";
 
+const MIB = 1024 * 1024;
+
 /** Neither connections in memory nor the mesh's own timers keep a process running. */
 function keepRunning(t: Test): void {
   const running = setInterval(() => {}, 1_000);
@@ -26,14 +28,49 @@ async function looks(count: number, describe: (look: number) => { waiting: numbe
   return { given, turns: turns.count };
 }
 
-t.test("B2 who reads nothing is given up, the sooner the more waits for it", async (t) => {
+t.test("B2 who reads nothing beyond the bound is given up, but not at once", async (t) => {
   keepRunning(t);
-  const little = await looks(100, () => ({ waiting: 150, read: 0 }));
-  t.match(little.given, [/does not read the 150 bytes/]);
-  t.ok(little.turns > 25, `after ${little.turns} looks`);
-  const much = await looks(100, () => ({ waiting: 500, read: 0 }));
-  t.match(much.given, [/does not read the 500 bytes/]);
-  t.ok(much.turns > 5 && much.turns < little.turns, `after ${much.turns} looks`);
+  const { given, turns } = await looks(100, () => ({ waiting: 150 * MIB, read: 0 }));
+  t.match(given, [/does not read the 150 MB/]);
+  t.ok(turns > 2 && turns < 8, `after ${turns} looks`);
+});
+
+t.test("B2 news that leave for a worker that stands still are no progress of it", async (t) => {
+  keepRunning(t);
+  const primary = new MemoryPrimary();
+  const a = await primary.start(0, 10_000);
+  const b = await primary.start();
+  await b.mesh.ready();
+  for (const ofB of primary.net.connections) ofB.pause();
+  for (let n = 0; n < 20; n++) a.say("x".repeat(10_000));
+  let room = 0;
+  const joins = setInterval(() => a.mesh.own.join([++room], "not wait"), 20);
+  t.teardown(() => clearInterval(joins));
+  await until("b is given up", () => a.stuck.length > 0);
+  t.match(a.stuck, [{ why: /does not read/ }]);
+  t.ok(room > 5, "while there was news");
+});
+
+t.test("B2 those who wait for a worker that stands still count, too", async (t) => {
+  keepRunning(t);
+  const primary = new MemoryPrimary();
+  const a = await primary.start(0, 10_000);
+  const b = await primary.start();
+  await b.mesh.ready();
+  for (const ofB of primary.net.connections) ofB.pause();
+  const first = a.mesh.told();
+  t.ok(a.mesh.stats.queue < 10_000, "one alone is nothing");
+  const told = Promise.all(Array.from({ length: 100 }, () => a.mesh.told()));
+  await until("b is given up", () => a.stuck.length > 0);
+  t.match(a.stuck, [{ id: b.id, why: /does not read/ }]);
+  await Promise.all([first, told]); // and nobody waits any more
+});
+
+t.test("B2 within the bound nobody is watched", async (t) => {
+  const guard = new QueueGuard(100, () => t.fail("given up"), 1);
+  const peer = { isClosed: false, waiting: 100, progress: 0 };
+  Object.defineProperty(peer, "progress", { get: () => t.fail("looked at") });
+  guard.check(peer as unknown as Peer);
 });
 
 t.test("B2 who reads stays, however much waits, as long as it gets less", async (t) => {
@@ -44,9 +81,15 @@ t.test("B2 who reads stays, however much waits, as long as it gets less", async 
 
 t.test("B2 who reads more slowly than others write is given up in the end", async (t) => {
   keepRunning(t);
-  const { given, turns } = await looks(300, (look) => ({ waiting: 500 + look, read: look }));
+  const { given, turns } = await looks(300, (look) => ({ waiting: 110 + look, read: look }));
   t.match(given, [/reads more slowly than others write/]);
-  t.ok(turns > 40, `after ${turns} looks`);
+  t.ok(turns > 8 && turns < 30, `after ${turns} looks`);
+  // What one turn has produced is there at the first look.
+  const burst = await looks(300, (look) => ({
+    waiting: look === 0 ? 110 : 1_000_000 - look,
+    read: look,
+  }));
+  t.strictSame(burst.given, []);
 });
 
 t.test("B2 a healthy worker gets all that one turn produces, far beyond the bound", async (t) => {
@@ -91,7 +134,7 @@ t.test("B2 time in which this process is busy itself does not count", async (t) 
   for (const ofB of primary.net.connections) ofB.pause();
   for (let n = 0; n < 20; n++) a.say("x".repeat(10_000));
   await until("it waits", () => a.mesh.stats.queue > 100_000);
-  const end = performance.now() + 1_500;
+  const end = performance.now() + 1_100;
   while (performance.now() < end);
   for (const ofB of primary.net.connections) ofB.resume();
   await until("all is there", () => b.received.length === 20 || a.stuck.length > 0);

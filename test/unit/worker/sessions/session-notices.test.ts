@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import fc from "fast-check";
 import t from "tap";
 import { SessionTable } from "../../../../src/primary/sessions/session-table.js";
-import { isToPrimary, type SessionNotice } from "../../../../src/protocol.js";
+import { isToPrimary, type SessionNotice } from "../../../../src/protocol/messages.js";
 import type { PrimaryChannel } from "../../../../src/worker/primary-channel.js";
 import type { EngineServer } from "../../../../src/worker/sessions/engine.js";
 import { SessionNotices } from "../../../../src/worker/sessions/session-notices.js";
