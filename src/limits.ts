@@ -45,3 +45,9 @@ export const MAX_UNTOLD = 64;
 
 /** ms in which the first socket of a direct line has to arrive. Beyond: Node's own way is used. */
 export const TRIAL_TIMEOUT = 2_000;
+
+/**
+ * Bytes of messages that each worker keeps for connectionStateRecovery: the default of
+ * `recoveryBytes`. Beyond: the oldest go.
+ */
+export const MAX_RECOVERY_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { OptionError } from "../errors.js";
-import { MAX_QUEUE } from "../limits.js";
+import { MAX_QUEUE, MAX_RECOVERY_BYTES } from "../limits.js";
 import { LOAD_BALANCING_METHODS, type LoadBalancingMethod } from "../policy/balance.js";
 import {
   environment,
@@ -252,12 +252,18 @@ export interface WorkerOptions {
    * addresses, subnets, `"loopback"`, `"linklocal"`, `"uniquelocal"`. Default: none.
    */
   trustProxy?: readonly string[];
+  /**
+   * With `connectionStateRecovery`: bytes of the messages that this worker keeps, of all workers
+   * together; the oldest go first. Default: 64 MiB.
+   */
+  recoveryBytes?: number;
 }
 
 export type ResolvedWorkerOptions = Readonly<{
   name: string | undefined;
   watchdog: boolean;
   trustProxy: readonly string[];
+  recoveryBytes: number;
 }>;
 
 /**
@@ -271,6 +277,7 @@ export function resolveWorkerOptions(options: WorkerOptions = {}): ResolvedWorke
     name: text("name", options.name),
     watchdog: flag("watchdog", options.watchdog, true),
     trustProxy: strings("trustProxy", options.trustProxy) ?? Object.freeze([]),
+    recoveryBytes: queueBytes("recoveryBytes", options.recoveryBytes) ?? MAX_RECOVERY_BYTES,
   });
   refuseUnknown("setupWorker()", options, [...Object.keys(resolved), "adapter"], WORKER_NAMES);
   return resolved;

@@ -6,7 +6,7 @@ import { type Fields, isCount, isFields, isText } from "./message-checks.js";
  * Version of what primary and workers, and workers among each other, tell. It is raised when those
  * of the version before would misunderstand it (M6).
  */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** A worker of the mesh. */
 export interface MeshMember {
@@ -42,6 +42,39 @@ export interface MeshVitals {
   tableBytes: number;
 }
 
+/** How restores of clients that come back can end; docs/metrics.md says what each means. */
+export const RESTORE_OUTCOMES = [
+  "recovered",
+  "unknown",
+  "offset",
+  "taken",
+  "forgotten",
+  "timeout",
+  "full",
+] as const;
+
+/** What a worker's connection state recovery has done since it started. */
+export interface RecoveryVitals {
+  /** Restores, by how they ended. */
+  outcomes: Record<(typeof RESTORE_OUTCOMES)[number], number>;
+  /** Messages, and sessions of clients that are away, that had to go for others. */
+  forgotten: number;
+  forgottenSessions: number;
+  /** Bytes of the messages that are kept, and sessions of all workers that are known. */
+  bytes: number;
+  sessions: number;
+}
+
+const isRecoveryVitals = (value: unknown): value is RecoveryVitals => {
+  if (!isFields(value)) return false;
+  const { outcomes, forgotten, forgottenSessions, bytes, sessions } = value;
+  return (
+    isFields(outcomes) &&
+    RESTORE_OUTCOMES.every((name) => isCount(outcomes[name])) &&
+    [forgotten, forgottenSessions, bytes, sessions].every(isCount)
+  );
+};
+
 /** The number of another worker in the mesh, and the bytes that wait for it. */
 export type PeerQueue = readonly [id: number, bytes: number];
 
@@ -52,8 +85,10 @@ const isPeerQueues = (value: unknown): value is PeerQueue[] =>
   );
 
 /** What a heartbeat tells of the mesh. */
-export const isMeshHeartbeat = ({ mesh, queues }: Fields): boolean =>
-  (mesh === undefined || isMeshVitals(mesh)) && (queues === undefined || isPeerQueues(queues));
+export const isMeshHeartbeat = ({ mesh, queues, recovery }: Fields): boolean =>
+  (mesh === undefined || isMeshVitals(mesh)) &&
+  (recovery === undefined || isRecoveryVitals(recovery)) &&
+  (queues === undefined || isPeerQueues(queues));
 
 export const isMeshMember = (value: unknown): value is MeshMember =>
   isFields(value) && isCount(value.id) && isText(value.address);

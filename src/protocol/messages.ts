@@ -15,6 +15,7 @@ import {
   type MeshMember,
   type MeshVitals,
   type PeerQueue,
+  type RecoveryVitals,
 } from "./mesh-messages.js";
 import {
   type Fields,
@@ -212,6 +213,8 @@ export interface WorkerVitals {
   forwarded?: number;
   /** Of its connections to other workers; missing without the mesh. */
   mesh?: MeshVitals;
+  /** Of connection state recovery; missing without it. */
+  recovery?: RecoveryVitals;
 }
 
 /**

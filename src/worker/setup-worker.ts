@@ -9,6 +9,7 @@ import {
 } from "../options/options.js";
 import { refusePm2Cluster } from "../pm2.js";
 import { IpcAdapter, scopeAdapters } from "./adapter/ipc-adapter.js";
+import { canKeep, RecoveringAdapter } from "./adapter/recovering-adapter.js";
 import { adapterScope } from "./adapter/server-names.js";
 import { WideAdapter } from "./adapter/wide-adapter.js";
 import { compileTrust, readAddressesThrough } from "./connections/client-address.js";
@@ -133,7 +134,7 @@ async function finishSetUp(
   const welcome = await channel.hello();
   const kind = "adapter" in io ? adapterFor(io as Server, adapter) : undefined;
   const door = kind === "mesh" ? await meshDoor(channel, welcome) : undefined;
-  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door);
+  if (kind !== undefined) installAdapter(io as Server, adapterScope(name), kind, door, options);
   if ("adapter" in io) warnOfLostRecovery(io as Server);
 
   let gateway: string | null = null;
@@ -195,6 +196,7 @@ function installAdapter(
   scope: string,
   kind: "mesh" | "ipc" | AdapterFactory,
   door: MeshDoor | undefined,
+  { recoveryBytes }: ResolvedWorkerOptions,
 ): void {
   if (typeof kind !== "string") {
     io.adapter(kind);
@@ -204,16 +206,22 @@ function installAdapter(
   } else {
     const { transport } = door;
     io.adapter(function mesh(nsp: ConstructorParameters<typeof WideAdapter>[0]) {
-      return new WideAdapter(nsp, transport, scope);
+      return recovers(io) && canKeep(nsp)
+        ? new RecoveringAdapter(nsp, transport, scope, recoveryBytes)
+        : new WideAdapter(nsp, transport, scope);
     } as unknown as AdapterFactory);
   }
 }
 
+function recovers(io: Server): boolean {
+  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
+  return Boolean(opts.connectionStateRecovery);
+}
+
 /** Sessions are only recovered by an adapter that keeps them where all workers find them. */
 function warnOfLostRecovery(io: Server): void {
-  const { opts } = io as unknown as { opts: { connectionStateRecovery?: unknown } };
   const { adapter } = io.of("/");
-  if (!opts.connectionStateRecovery || restoresSessions(adapter)) return;
+  if (!recovers(io) || restoresSessions(adapter)) return;
   process.emitWarning(
     `connectionStateRecovery has no effect under ${adapter.constructor.name}: a client that comes ` +
       "back may reach another worker, which does not have its missed packets. It needs an adapter " +

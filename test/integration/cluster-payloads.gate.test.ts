@@ -94,9 +94,12 @@ t.test("C1 a payload that cannot be encoded does no harm to other workers", asyn
   t.strictSame(await Promise.all(others.map((client) => client.emitWithAck("pid"))), pids);
 });
 
-t.test("C1 connectionStateRecovery changes no event, and is said to have no effect", async (t) => {
+t.test("C1 over IPC connectionStateRecovery changes no event, and has no effect", async (t) => {
   const recovering = await startCluster(t, {
-    env: { IO_OPTIONS: JSON.stringify({ connectionStateRecovery: {} }) },
+    env: {
+      ADAPTER: "ipc",
+      IO_OPTIONS: JSON.stringify({ connectionStateRecovery: {} }),
+    },
   });
   const own = await clientPerWorker(t, recovering.port, 3);
   const heard = own.map(

@@ -114,6 +114,26 @@ export const METRICS = {
     labels: ["worker"],
     help: "Bytes that wait in a worker for other workers.",
   },
+  socket_supervisor_recoveries_total: {
+    type: "counter",
+    labels: ["worker", "outcome"],
+    help:
+      "Clients that came back with a session, by what became of it: recovered; unknown (there is none " +
+      "any more), offset (none of ours), taken (it is connected, or restored elsewhere), forgotten " +
+      "(something is missing), timeout, full; begins anew with each process.",
+  },
+  socket_supervisor_recovery_forgotten_total: {
+    type: "counter",
+    labels: ["worker"],
+    help:
+      "Messages that a worker no longer keeps for clients that may come back, since there are too " +
+      "many; begins anew with each process.",
+  },
+  socket_supervisor_recovery_bytes: {
+    type: "gauge",
+    labels: ["worker"],
+    help: "Bytes of the messages that a worker keeps for clients that may come back.",
+  },
   socket_supervisor_worker_restarts_total: {
     type: "counter",
     labels: ["reason"],

@@ -21,6 +21,8 @@ const SUMS: readonly (readonly [Told, Read])[] = [
   ["socket_supervisor_mesh_bytes_total", ({ vitals }) => vitals?.mesh?.bytes],
   ["socket_supervisor_mesh_suppressed_messages_total", ({ vitals }) => vitals?.mesh?.suppressed],
   ["socket_supervisor_mesh_queue_bytes", ({ vitals }) => vitals?.mesh?.queue],
+  ["socket_supervisor_recovery_forgotten_total", ({ vitals }) => vitals?.recovery?.forgotten],
+  ["socket_supervisor_recovery_bytes", ({ vitals }) => vitals?.recovery?.bytes],
 ];
 
 /** Of what the one counts that has most. */
@@ -42,7 +44,7 @@ const MAXIMA: readonly (readonly [Told, Read])[] = [
  */
 export function tellWorkers(
   workers: readonly WorkerStatus[],
-  set: (name: Told, value: number, labels: { worker: string }) => void,
+  set: (name: Told, value: number, labels: { worker: string; outcome?: string }) => void,
 ): void {
   for (const number of new Set(workers.map((worker) => worker.number))) {
     const ofSlot = workers.filter((worker) => worker.number === number);
@@ -55,5 +57,10 @@ export function tellWorkers(
       tell(name, read, (values) => values.reduce((sum, value) => sum + value, 0));
     }
     for (const [name, read] of MAXIMA) tell(name, read, (values) => Math.max(...values));
+    for (const { vitals } of ofSlot) {
+      for (const [outcome, count] of Object.entries(vitals?.recovery?.outcomes ?? {})) {
+        set("socket_supervisor_recoveries_total", count, { ...labels, outcome });
+      }
+    }
   }
 }

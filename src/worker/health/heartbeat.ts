@@ -1,7 +1,7 @@
 import { DescriptorWatch, warnOfDescriptors } from "../../system/descriptors.js";
 import { forwardCount } from "../forwarding/forward-count.js";
 import type { PrimaryChannel } from "../primary-channel.js";
-import { meshQueues, meshStats } from "../transport/mesh-door.js";
+import { meshQueues, meshStats, recoveryStats } from "../transport/mesh-door.js";
 import { VitalsMeter } from "./vitals.js";
 
 /** ms between two heartbeats. */
@@ -13,6 +13,7 @@ export function startHeartbeat(channel: PrimaryChannel): void {
   const descriptors = new DescriptorWatch(warnOfDescriptors);
   const beat = () => {
     const mesh = meshStats();
+    const recovery = recoveryStats();
     const queues = meshQueues();
     channel.send({
       type: "supervisor:heartbeat",
@@ -20,6 +21,7 @@ export function startHeartbeat(channel: PrimaryChannel): void {
       forwarded: forwardCount(),
       ...(queues.length > 0 && { queues }),
       ...(mesh && { mesh }),
+      ...(recovery && { recovery }),
     });
     descriptors.look();
   };

@@ -30,9 +30,12 @@ export const Kind = {
   MESSAGE: 12,
   BROADCAST: 13,
   SOCKETS: 14,
+  /** Data: a message that the worker has numbered, for recovery; what workers tell of recovery. */
+  NUMBERED: 15,
+  RECOVERY: 16,
 } as const;
 
-const LAST_KIND = Kind.SOCKETS;
+const LAST_KIND = Kind.RECOVERY;
 
 /** The other side does not keep to the format: nothing that follows can be understood. */
 export class FrameError extends Error {

@@ -35,6 +35,9 @@ export interface MeshListener {
   onAdapterGone(adapter: AdapterId): void;
   /** Frames of kinds that the mesh itself does not know. */
   onMessage(kind: number, payload: Buffer, peer: Peer): void;
+  /** A worker is there, which may not be connected yet; it is gone. */
+  onMet?(id: number): void;
+  onGone?(id: number): void;
   /** This worker has given up on another one, which cannot stay. */
   onStuck(id: number, why: string): void;
 }
@@ -176,6 +179,7 @@ export class Mesh {
     for (const name of ["messages", "bytes", "suppressed"] as const) {
       this.#past[name] += peer.counters[name];
     }
+    this.#listener.onGone?.(id);
   }
 
   /** An adapter of this worker; the others know before this returns, unless they are late. */
@@ -240,6 +244,7 @@ export class Mesh {
     const rooms = this.own.snapshot();
     this.peers.set(id, peer);
     peer.introduce([...this.#adapters.values()], rooms);
+    this.#listener.onMet?.(id);
     return peer;
   }
 

@@ -1,6 +1,6 @@
 import { SupervisorError } from "../../errors.js";
 import { MAX_QUEUE } from "../../limits.js";
-import { type PeerQueue, PROTOCOL } from "../../protocol/mesh-messages.js";
+import { type PeerQueue, PROTOCOL, type RecoveryVitals } from "../../protocol/mesh-messages.js";
 import type { Welcome } from "../../protocol/messages.js";
 import { Mesh, type MeshStats } from "../mesh/mesh.js";
 import { UnixWire } from "../mesh/wire.js";
@@ -17,6 +17,13 @@ export interface MeshDoor {
 let door: Promise<MeshDoor | undefined> | undefined;
 let stats: () => MeshStats | undefined = () => undefined;
 let queues: () => PeerQueue[] = () => [];
+
+let recovery: () => RecoveryVitals | undefined = () => undefined;
+
+/** What recovery has done in this worker; `undefined`: no server here has it on. */
+export function recoveryStats(): RecoveryVitals | undefined {
+  return recovery();
+}
 
 /** Counters of this worker's mesh; `undefined`: it has none. */
 export function meshStats(): MeshStats | undefined {
@@ -82,7 +89,10 @@ export async function enterMesh(
   const entered = mesh as Mesh;
   // Handled as they come, and in order: whoever enters right after this worker is not missed.
   channel.on("supervisor:mesh-joined", (member) => entered.joined(member));
-  channel.on("supervisor:mesh-gone", ({ id }) => entered.gone(id));
+  channel.on("supervisor:mesh-gone", ({ id }) => {
+    if (transport.recovers) whenRead(entered, id, () => entered.gone(id));
+    else entered.gone(id);
+  });
   // Where it listened is gone; connections that there are stay.
   channel.on("supervisor:listen", ({ dir }) => {
     wire.dir = dir;
@@ -90,6 +100,7 @@ export async function enterMesh(
   });
   const answered = new Promise<void>((resolve) => {
     channel.once("supervisor:mesh", (entrance) => {
+      transport.id = entrance.id;
       entered.enter(entrance);
       resolve();
     });
@@ -98,8 +109,29 @@ export async function enterMesh(
   await answered;
   process.once("exit", () => entered.flush());
   stats = () => entered.stats;
+  recovery = () => transport.recoveryStats;
   queues = () => entered.queues;
   return { transport, ready: () => entered.ready() };
+}
+
+/** ms that the rest of what a dead worker has sent may take to be read. */
+const READ_OUT = 90;
+
+/** ms between two looks at it. */
+const LOOK = 2;
+
+/**
+ * The primary's word of a death may be faster than what the dead worker has written before it: that
+ * is read first, up to its end, since nobody else may have it.
+ */
+function whenRead(mesh: Mesh, id: number, done: () => void): void {
+  const end = performance.now() + READ_OUT;
+  const look = (): void => {
+    const isRead = mesh.peers.get(id)?.lanes.data.isAttached !== true;
+    if (isRead || performance.now() > end) done();
+    else setTimeout(() => setImmediate(look), LOOK);
+  };
+  look();
 }
 
 /** Never rejects: a worker that cannot listen reaches those who can all the same, and says so. */

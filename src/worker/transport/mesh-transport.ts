@@ -1,11 +1,13 @@
 import type { ClusterMessage, ClusterResponse } from "socket.io-adapter";
 import { adapterMessages } from "../../diagnostics.js";
+import type { RecoveryVitals } from "../../protocol/mesh-messages.js";
 import { FrameError, Kind } from "../mesh/frames.js";
 import type { Mesh, MeshListener } from "../mesh/mesh.js";
 import type { AdapterId, Peer } from "../mesh/peer.js";
 import { broadcastFrame, readBroadcast } from "./broadcast-frame.js";
 import { messageFrame, readMessage } from "./message-frame.js";
 import { Type } from "./message-types.js";
+import { RecoveryLink } from "./recovery-link.js";
 import { RoomAudience, type RoomSeeds, roomSeeds, serversAmong } from "./room-audience.js";
 import { type FoundSockets, readSockets, socketsFrame } from "./sockets-frame.js";
 import type {
@@ -27,6 +29,9 @@ export class MeshTransport implements ClusterTransport {
   /** Servers of other workers, by namespace. */
   readonly #others = new Map<string, Map<string, Peer>>();
   #hasWarned = false;
+  #recovery: RecoveryLink | undefined;
+  /** This worker's number in the mesh, once it has entered. */
+  id = 0;
 
   /** @param connect makes the mesh, which tells the listener that it is given */
   constructor(connect: (listener: Omit<MeshListener, "onStuck">) => Mesh) {
@@ -34,7 +39,26 @@ export class MeshTransport implements ClusterTransport {
       onAdapter: (adapter, peer) => this.#onAdapter(adapter, peer),
       onAdapterGone: (adapter) => this.#onAdapterGone(adapter),
       onMessage: (kind, payload, peer) => this.#onMessage(kind, payload, peer),
+      onMet: (id) => this.#recovery?.replica.met(id),
+      onGone: (id) => this.#recovery?.replica.gone(id),
     });
+  }
+
+  /** What recovery needs of this worker; made when a server has it on, here or in another worker. */
+  get recovery(): RecoveryLink {
+    this.#recovery ??= new RecoveryLink(this.#mesh, this.id);
+    return this.#recovery;
+  }
+
+  /** `undefined`: no server here has it on. */
+  get recoveryStats(): RecoveryVitals | undefined {
+    const replica = this.#recovery?.replica;
+    return replica?.isActive ? replica.stats : undefined;
+  }
+
+  /** Whether there is any recovery. */
+  get recovers(): boolean {
+    return this.#recovery !== undefined;
   }
 
   open(station: Station): void {
@@ -144,9 +168,9 @@ export class MeshTransport implements ClusterTransport {
       opts === undefined
         ? serversAmong(() => this.#othersOf(station.wireName).values())
         : new RoomAudience(this.#seedsOf(station), opts.rooms, (id) => station.hasSocket(id));
-    this.#mesh.post(() => {
+    const say = (): void => {
       const { peers } = this.#mesh;
-      const concerns = audience.among(peers.values());
+      const concerns = station.isForAll ? () => true : audience.among(peers.values());
       for (const peer of peers.values()) {
         if (concerns(peer)) {
           peer.sendData(frame());
@@ -163,7 +187,9 @@ export class MeshTransport implements ClusterTransport {
         (concerns(peer) ? concerned : others).push(uid);
       }
       sent(concerned, others);
-    });
+    };
+    if (station.isForAll) say();
+    else this.#mesh.post(say);
   }
 
   #onAdapter({ uid, nsp }: AdapterId, peer: Peer): void {
@@ -189,6 +215,8 @@ export class MeshTransport implements ClusterTransport {
       } else if (kind === Kind.MESSAGE) {
         const message = readMessage(payload);
         for (const station of this.#stationsOf(message.nsp)) station.receive(message);
+      } else {
+        this.recovery.receive(kind, payload, peer.id);
       }
     } catch (error) {
       if (error instanceof FrameError) this.#warn(peer, error);

@@ -27,6 +27,8 @@ export interface Station {
   readonly uid: string;
   /** Its namespace, as messages between workers call it. */
   readonly wireName: string;
+  /** What it says concerns all workers, and leaves in the order in which all else is said. */
+  readonly isForAll?: boolean;
   /** A server of this namespace in another worker is there, or no longer. */
   met(uid: string): void;
   lost(uid: string): void;

@@ -174,6 +174,7 @@ const WORKER: Record<string, Rule> = {
   name: { fallback: undefined, ...TEXT, expected: "a string that is not empty" },
   watchdog: { fallback: true, ...FLAG, expected: "true or false" },
   trustProxy: { fallback: [], ...LIST },
+  recoveryBytes: { ...QUEUE, fallback: 64 * 1024 * 1024 },
 };
 
 const get = (resolve: Resolve, options: object, name: string): unknown =>
