@@ -49,7 +49,7 @@ export type {
 export type { LoadBalancingMethod } from "./policy/balance.js";
 export { ClusterManager } from "./primary/cluster-manager.js";
 export { setupStickyMaster } from "./primary/setup-sticky-master.js";
-export type { MeshVitals, RecoveryVitals } from "./protocol/mesh-messages.js";
+export type { MeshVitals, RecoveryVitals, RestoreOutcome } from "./protocol/mesh-messages.js";
 export type { WorkerVitals } from "./protocol/messages.js";
 export type { RunOnceContext, RunOnceFunction, RunOnceJob } from "./worker/jobs/job.js";
 export { type RunOnceOptions, runOnce } from "./worker/jobs/run-once.js";

@@ -42,6 +42,21 @@ export interface MeshVitals {
   tableBytes: number;
 }
 
+/**
+ * How a restore ended: `recovered`; `unknown`: there is no such session (any more), or its pid is
+ * made up; `offset`: what the client has sent is no offset of it; `taken`: its client is connected,
+ * or restored by somebody else; `forgotten`: what it missed is not all there; `timeout`: others did
+ * not answer in time; `full`: too many at once.
+ */
+export type RestoreOutcome =
+  | "recovered"
+  | "unknown"
+  | "offset"
+  | "taken"
+  | "forgotten"
+  | "timeout"
+  | "full";
+
 /** How restores of clients that come back can end; docs/metrics.md says what each means. */
 export const RESTORE_OUTCOMES = [
   "recovered",
@@ -51,12 +66,12 @@ export const RESTORE_OUTCOMES = [
   "forgotten",
   "timeout",
   "full",
-] as const;
+] as const satisfies readonly RestoreOutcome[];
 
 /** What a worker's connection state recovery has done since it started. */
 export interface RecoveryVitals {
   /** Restores, by how they ended. */
-  outcomes: Record<(typeof RESTORE_OUTCOMES)[number], number>;
+  outcomes: Record<RestoreOutcome, number>;
   /** Messages, and sessions of clients that are away, that had to go for others. */
   forgotten: number;
   forgottenSessions: number;

@@ -1,11 +1,11 @@
-import { RESTORE_OUTCOMES, type RecoveryVitals } from "../../protocol/mesh-messages.js";
+import type { RecoveryVitals, RestoreOutcome } from "../../protocol/mesh-messages.js";
 import { CatchUp } from "./catch-up.js";
 import { Deaths } from "./deaths.js";
 import type { Address, Entry } from "./log.js";
 import type { ClaimAnswer, RecoveryMessage } from "./messages.js";
 import type { Outside } from "./outside.js";
 import { type Give, replay } from "./replay.js";
-import { type Outcome, type Restored, Restores } from "./restores.js";
+import { noOutcomes, type Restored, Restores } from "./restores.js";
 import { Roster } from "./roster.js";
 import type { Session } from "./sessions.js";
 import { Stream } from "./stream.js";
@@ -53,9 +53,7 @@ export class Replica {
   /** Workers that wait to be told all. */
   #asking: { peer: number; starts: Map<number, number> }[] = [];
   #forgottenSessions = 0;
-  readonly #outcomes = Object.fromEntries(
-    RESTORE_OUTCOMES.map((outcome) => [outcome, 0]),
-  ) as Record<Outcome, number>;
+  readonly #outcomes = noOutcomes();
 
   constructor(outside: Outside, options: ReplicaOptions) {
     this.#outside = outside;
@@ -217,7 +215,7 @@ export class Replica {
     pid: string,
     nsp: string,
     offset: string,
-    done: (outcome: Outcome, restored?: Restored) => void,
+    done: (outcome: RestoreOutcome, restored?: Restored) => void,
   ): void {
     if (this.roster.isPending(pid)) {
       this.#outcomes.taken++;

@@ -1,4 +1,4 @@
-import type { RESTORE_OUTCOMES } from "../../protocol/mesh-messages.js";
+import { RESTORE_OUTCOMES, type RestoreOutcome } from "../../protocol/mesh-messages.js";
 import type { Deaths } from "./deaths.js";
 import type { Logs } from "./log.js";
 import type { ClaimAnswer } from "./messages.js";
@@ -12,13 +12,11 @@ const RESTORE_TIMEOUT = 4_000;
 /** Restores that may be under way. Beyond: the client starts anew. */
 const MAX_RESTORES = 20_000;
 
-/**
- * How a restore ended: `recovered`; `unknown`: there is no such session (any more), or its pid is
- * made up; `offset`: what the client has sent is no offset of it; `taken`: its client is connected,
- * or restored by somebody else; `forgotten`: what it missed is not all there; `timeout`: others did
- * not answer in time; `full`: too many at once.
- */
-export type Outcome = (typeof RESTORE_OUTCOMES)[number];
+/** A count for each outcome. */
+export function noOutcomes(): Record<RestoreOutcome, number> {
+  const counts = RESTORE_OUTCOMES.map((outcome) => [outcome, 0]);
+  return Object.fromEntries(counts) as Record<RestoreOutcome, number>;
+}
 
 export interface Restored {
   readonly session: Session;
@@ -49,7 +47,7 @@ interface Restore {
   readonly nsp: string;
   readonly offset: string;
   readonly until: number;
-  readonly done: (outcome: Outcome, restored?: Restored) => void;
+  readonly done: (outcome: RestoreOutcome, restored?: Restored) => void;
   /** What the client says that it has got, and whom the session was asked of. */
   claim: { id: number; of: number; vector: Vector } | undefined;
   /** The session is ours, and the client has got so much. */
@@ -57,7 +55,7 @@ interface Restore {
 }
 
 /** "Not yet": asked again in a moment. */
-type Decision = Outcome | "wait" | { vector: Vector };
+type Decision = RestoreOutcome | "wait" | { vector: Vector };
 
 /** Clients that come back to this worker. */
 export class Restores {
@@ -247,7 +245,7 @@ export class Restores {
     return true;
   }
 
-  #end(restore: Restore, outcome: Outcome, restored?: Restored): void {
+  #end(restore: Restore, outcome: RestoreOutcome, restored?: Restored): void {
     this.#open.delete(restore.pid);
     restore.done(outcome, restored);
   }
