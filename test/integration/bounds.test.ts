@@ -5,6 +5,7 @@ import t, { type Test } from "tap";
 import { named } from "../helpers/cli.js";
 import { clientPerWorker, connectClient, runIn } from "../helpers/clients.js";
 import { isAlive, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { wholeOr } from "../helpers/gate.js";
 import { inspect } from "../helpers/inspect-cli.js";
 import { DebuggerSession } from "../helpers/inspector.js";
 import { until } from "../helpers/loopback.js";
@@ -69,7 +70,7 @@ async function floodUntilKilled(
   );
 }
 
-for (const adapter of ["mesh", "ipc"]) {
+for (const adapter of wholeOr(["mesh", "ipc"], ["mesh"])) {
   const setUp = async (t: Test) => {
     const options = { maxQueue: 8 * MIB, hangTimeout: 60_000 };
     const env = { SETUP_OPTIONS: JSON.stringify({ adapter }) };

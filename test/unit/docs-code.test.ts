@@ -121,7 +121,7 @@ const COMMANDS: readonly (readonly [RegExp, where: string])[] = [
   ],
   [
     /^pm2 (start|trigger|sendSignal|describe|stop)\b/,
-    "test/integration/pm2.gate.test.ts, start-pm2.test.ts",
+    "test/integration/pm2.gate.test.ts, start-pm2.gate.test.ts",
   ],
   [
     /^(sudo|docker|journalctl|cd) /,

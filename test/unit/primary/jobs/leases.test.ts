@@ -96,7 +96,7 @@ t.test("after a failure another worker has it, at once; then the waits grow", as
     await model.deliverAll();
     const start = model.now;
     while (model.atWork.length === 0) {
-      model.advance(1);
+      model.advance(5);
       await model.deliverAll();
       if (model.now - start > 31_000) throw new Error("never again");
     }
@@ -107,7 +107,7 @@ t.test("after a failure another worker has it, at once; then the waits grow", as
   t.equal(waits[0], 0);
   for (const [n, wait] of waits.slice(1).entries()) {
     const step = Math.min(500 * 2 ** n, 30_000);
-    t.ok(wait >= step / 2 && wait <= step + 1, `${wait} ms of ${step}`);
+    t.ok(wait >= step / 2 && wait <= step + 5, `${wait} ms of ${step}`);
   }
   model.advance(10_000);
   model.atWork[0]?.running?.settle(new Error("no"));
