@@ -76,7 +76,10 @@ t.test("users that cannot go on are told apart by why, over several processes", 
   const { report, code } = await loadReport(t, url, "--script", file, "--processes", "2");
   t.equal(code, 1);
   t.same(report.script?.users, {
-    ...{ arrived: 12, done: 0, skipped: 0, unfinished: 0 },
+    arrived: 12,
+    done: 0,
+    skipped: 0,
+    unfinished: 0,
     failed: {
       'no "nothing" within 1 s': 4,
       "TypeError: of the flow's own": 4,

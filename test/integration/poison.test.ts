@@ -17,7 +17,8 @@ async function start(
 ): Promise<{ cluster: TestCluster; ended: number[] }> {
   const cluster = await startCluster(t, {
     execArgv,
-    ...{ count: 3, env: { IO_MODULE: "poisonous.js" } },
+    count: 3,
+    env: { IO_MODULE: "poisonous.js" },
     options: { hangTimeout: 3_000, limit: 100, backoffInitial: 10, backoffMax: 100 },
   });
   const ended: number[] = [];

@@ -15,7 +15,9 @@ const { RATE = "60" } = process.env;
 t.test("V1 V2 sixty clients, and whatever happens to their workers", async (t) => {
   const random = new Random();
   const cluster = await startCluster(t, {
-    ...{ exec: "recovering.js", count: 3, env: { RATE } },
+    exec: "recovering.js",
+    count: 3,
+    env: { RATE },
     options: { drainTimeout: 2_000, hangTimeout: 2_500 },
   });
   const witnesses = Array.from({ length: CLIENTS }, (_, n) => new Witness(t, cluster.port, n));
@@ -86,7 +88,8 @@ t.test("V1 V2 sixty clients, and whatever happens to their workers", async (t) =
 
 t.test("V2 a client that is away for too long starts anew", async (t) => {
   const cluster = await startCluster(t, {
-    ...{ exec: "recovering.js", count: 2 },
+    exec: "recovering.js",
+    count: 2,
     env: {
       RATE: "20",
       IO_OPTIONS: JSON.stringify({ connectionStateRecovery: { maxDisconnectionDuration: 1_000 } }),

@@ -73,7 +73,9 @@ t.test("V1 clients of a killed worker miss nothing", async (t) => {
 
 t.test("V1 a reload costs nobody anything", { skip: onlyInGate }, async (t) => {
   const cluster = await startCluster(t, {
-    ...{ exec: "recovering.js", count: 3, env: { RATE: "100" } },
+    exec: "recovering.js",
+    count: 3,
+    env: { RATE: "100" },
     options: { drainTimeout: 2_000 },
   });
   const witnesses = await crowd(t, cluster);
@@ -90,9 +92,11 @@ t.test("V1 a reload costs nobody anything", { skip: onlyInGate }, async (t) => {
 
 t.test("V1 a middleware that takes its time loses nothing", { skip: onlyInGate }, async (t) => {
   const cluster = await startCluster(t, {
-    ...{ exec: "recovering.js", count: 2 },
+    exec: "recovering.js",
+    count: 2,
     env: {
-      ...{ RATE: "100", SLOW_MIDDLEWARE: "100" },
+      RATE: "100",
+      SLOW_MIDDLEWARE: "100",
       IO_OPTIONS: JSON.stringify({
         connectionStateRecovery: { maxDisconnectionDuration: 10_000, skipMiddlewares: false },
       }),

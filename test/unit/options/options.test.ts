@@ -200,7 +200,9 @@ function expectOptionError(t: Test, error: unknown, about: { name: string; value
   const { code, option, message } = error;
   t.strictSame(
     {
-      ...{ code, option, isSupervisorError: error instanceof SupervisorError },
+      code,
+      option,
+      isSupervisorError: error instanceof SupervisorError,
       hasTheValueItself: Object.is(error.value, value),
       namesTheOption: message.includes(`"${name}"`),
       showsTheValue:
@@ -208,8 +210,12 @@ function expectOptionError(t: Test, error: unknown, about: { name: string; value
         (typeof shown === "string" ? message.includes(shown) : shown.test(message)),
     },
     {
-      ...{ code: "ERR_SUPERVISOR_OPTION", option: name, isSupervisorError: true },
-      ...{ hasTheValueItself: true, namesTheOption: true, showsTheValue: true },
+      code: "ERR_SUPERVISOR_OPTION",
+      option: name,
+      isSupervisorError: true,
+      hasTheValueItself: true,
+      namesTheOption: true,
+      showsTheValue: true,
     },
     message,
   );

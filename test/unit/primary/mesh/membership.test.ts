@@ -105,8 +105,12 @@ t.test("what waits for a worker in others is added up from what they tell", asyn
   const [a, b, c] = workers;
   const beats = (worker: FakeWorker, queues?: PeerQueue[]): void =>
     registry.say(worker, {
-      ...{ type: "supervisor:heartbeat", eventLoopUtilization: 0, eventLoopDelay: 0 },
-      ...{ rss: 1, cpuTime: 0, ...(queues && { queues }) },
+      type: "supervisor:heartbeat",
+      eventLoopUtilization: 0,
+      eventLoopDelay: 0,
+      rss: 1,
+      cpuTime: 0,
+      ...(queues && { queues }),
     });
   for (const worker of workers) beats(worker);
   t.strictSame(

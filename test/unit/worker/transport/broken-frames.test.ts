@@ -96,7 +96,10 @@ t.test("broken and odd frames are left out, and nobody ends of them", async (t) 
     rooms: new Set(["s", "r"]),
     data: {},
     acks: new Map(),
-    ...{ client: { writeToEngine() {} }, join() {}, leave() {}, disconnect() {} },
+    client: { writeToEngine() {} },
+    join() {},
+    leave() {},
+    disconnect() {},
     notifyOutgoingListeners() {},
   };
   (io.of("/").sockets as Map<string, unknown>).set("s", socket);
