@@ -31,7 +31,7 @@ t.test("npm run bench measures systems beside each other", async (t) => {
     "--json",
     json,
   );
-  t.equal(code, 0, stderr);
+  t.same({ code, said: code === 0 ? "" : stderr }, { code: 0, said: "" });
   t.equal(stdout.match(/^### /gm)?.length, 3, "a table for each workload");
   const { raw, machine } = JSON.parse(readFileSync(json, "utf8"));
   t.equal(machine.node, process.version);
