@@ -125,7 +125,7 @@ t.test("docs/load.md: its server, and the load test that it shows", async (t) =>
   const page = "docs/load.md";
   const app = await pageApp(t, page, ["socket.io-client"]);
   const running = await app.ready("node server.mjs");
-  const { stdout } = await app.run(command(page, "npx socket-supervisor load"));
+  const { stdout } = await app.run(command(page, "npx socket-supervisor load http://127.0.0.1"));
   const shown = blocksOf(page).find(({ language }) => language === "")?.code ?? "";
   const heads = [...shown.matchAll(/^(\w[\w ]*?)(?: {2}|:)/gm)].map(([, head = ""]) => head);
   t.ok(heads.length > 10, `${heads}`);
