@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
-import file, { type Test } from "tap";
+import type { Test } from "tap";
 import type { ClusterManagerOptions, ClusterStatus, StickyOptions } from "../../src/index.js";
 import { guardGroup, releaseGroup } from "./group-guard.js";
 
@@ -144,19 +144,6 @@ export async function startCluster(t: Test, setup: ClusterSetup = {}): Promise<T
   ended.catch(() => {}); // after the start, an exit is the test's to judge
   const [said] = (await Promise.race([once(cluster, "listening"), failed, ended])) as [Said];
   cluster.port = said.port ?? 0;
-  return cluster;
-}
-
-const shared = new Map<string, Promise<TestCluster>>();
-
-/**
- * One cluster for all tests of this file that want it with these settings; it ends with the file.
- * They leave it with the workers that it had. Sessions of other tests may still be there.
- */
-export function sharedCluster(setup: ClusterSetup = {}): Promise<TestCluster> {
-  const key = JSON.stringify(setup);
-  const cluster = shared.get(key) ?? startCluster(file, setup);
-  shared.set(key, cluster);
   return cluster;
 }
 

@@ -2,9 +2,10 @@ import { once } from "node:events";
 import type { Socket } from "socket.io-client";
 import t from "tap";
 import { clientPerWorker, connectClient, runIn } from "../helpers/clients.js";
-import { sharedCluster, startCluster } from "../helpers/cluster.js";
+import { startCluster } from "../helpers/cluster.js";
 import { isWhole } from "../helpers/gate.js";
 import { heardOf, next } from "../helpers/heard.js";
+import { sharedCluster } from "../helpers/shared-cluster.js";
 import { pidOf, trio } from "../helpers/trio.js";
 
 /** Joins and tells the client, and may be late with everything else; sends; floods. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import t from "tap";
 import { connectClient } from "../helpers/clients.js";
-import { sharedCluster, startCluster } from "../helpers/cluster.js";
+import { startCluster } from "../helpers/cluster.js";
 import {
   callOver,
   get,
@@ -13,6 +13,7 @@ import {
   RawConnection,
   sidIn,
 } from "../helpers/raw.js";
+import { sharedCluster } from "../helpers/shared-cluster.js";
 
 t.test("R3 heads arrive in pieces of 1 to 7 bytes", async (t) => {
   const cluster = await sharedCluster();

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import t from "tap";
 import { ALL_TRANSPORTS, connectClient } from "../helpers/clients.js";
-import { isAlive, sharedCluster, startCluster, type TestCluster } from "../helpers/cluster.js";
+import { isAlive, startCluster, type TestCluster } from "../helpers/cluster.js";
 import { onlyInGate } from "../helpers/gate.js";
 import { get, handshake, RawConnection, sidIn } from "../helpers/raw.js";
+import { sharedCluster } from "../helpers/shared-cluster.js";
 
 /** Sessions per worker, once the primary has heard of `total` (or of fewer, when some ended). */
 async function spread(cluster: TestCluster, total: number): Promise<number[]> {

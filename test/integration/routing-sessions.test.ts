@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { Agent, request } from "node:http";
 import t from "tap";
 import { ALL_TRANSPORTS, connectClient, upgraded } from "../helpers/clients.js";
-import { sharedCluster, startCluster } from "../helpers/cluster.js";
+import { startCluster } from "../helpers/cluster.js";
 import { onlyInGate } from "../helpers/gate.js";
 import {
   callOver,
@@ -20,6 +20,7 @@ import {
   textFrame,
   upgradeHead,
 } from "../helpers/sessions.js";
+import { sharedCluster } from "../helpers/shared-cluster.js";
 
 const MEGABYTE = JSON.stringify({ maxHttpBufferSize: 2e6 });
 

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import t from "tap";
 import {
   importsOf,
@@ -174,6 +175,16 @@ t.test("files are small", async (t) => {
   const long = lengths.filter(({ lines }) => lines > 250);
   t.ok(long.length <= files.length / 10, `above 250 lines: ${long.map(({ path }) => path)}`);
 });
+
+t.test(
+  "what benchmarks and the hostile harness share with tests does not run as a test",
+  async (t) => {
+    const helpers = readdirSync("test/helpers").filter((name) =>
+      /^import (?!type\b).*"tap";/m.test(readFileSync(`test/helpers/${name}`, "utf8")),
+    );
+    t.same(helpers, ["pm2.ts", "shared-cluster.ts"]);
+  },
+);
 
 t.test("nothing is spread only to please the formatter", async (t) => {
   const dodge = /\.\.\.\{|\.\.\.\[[^\]]*\](?=[,\s]*[\]}])/;
