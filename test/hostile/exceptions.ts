@@ -62,6 +62,32 @@ export const EXCEPTIONS: readonly Exception[] = [
       areFirst(withoutErrors(cluster), withoutErrors(plain)),
   },
   {
+    name: "refused upgrade",
+    reason:
+      "Engine.IO closes the connection of some upgrades without an answer (a method that is not GET). " +
+      "Where they are forwarded, between workers that cannot be told from a worker that has ended: 502.",
+    applies: (_, plain, cluster) =>
+      plain.isClosed &&
+      cluster.isClosed &&
+      cluster.answers.length === plain.answers.length + 1 &&
+      areFirst(plain.answers, cluster.answers) &&
+      cluster.answers.at(-1)?.status === "HTTP/1.1 502 Bad Gateway",
+  },
+  {
+    name: "unfinished body",
+    reason:
+      "A request for another worker's session is forwarded when its body is complete, or 64 KiB of it " +
+      "have come: what Engine.IO refuses by the head alone is refused then.",
+    applies: (item, plain, cluster) =>
+      /^(content-length|transfer-encoding)[ \t]*:/im.test(bytesSent(item)) &&
+      item.session === "foreign" &&
+      !plain.isClosed &&
+      !cluster.isClosed &&
+      plain.answers.length === cluster.answers.length + 1 &&
+      areFirst(cluster.answers, plain.answers) &&
+      /^HTTP\/1\.1 4/.test(plain.answers.at(-1)?.status ?? ""),
+  },
+  {
     name: "request line",
     reason:
       "The primary waits for the end of the first request line before it gives a connection to a " +

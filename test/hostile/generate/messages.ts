@@ -89,9 +89,12 @@ function spoiled(random: Random, template: Template): string {
   return write(fields);
 }
 
+/** Node refuses to send these by themselves. */
+const UNSENT = ["undefined", "10n"];
+
 /** An odd message, as an expression. */
 export function oddMessage(random: Random, from: "worker" | "primary"): string {
-  if (random.chance(0.05)) return random.pick(ODD.filter((value) => value !== "undefined"));
+  if (random.chance(0.05)) return random.pick(ODD.filter((value) => !UNSENT.includes(value)));
   const obeyed = from === "worker" ? OBEYED_FROM_WORKERS : OBEYED_FROM_PRIMARY;
   if (random.chance(0.1)) {
     // A field less, of each the one that says what to do.
